@@ -1,0 +1,45 @@
+# Everything needed is set up in .venv from the lock file; `make run` and `make test` start from a bare clone.
+PYTHON ?= python3
+BIN := .venv/bin
+# dbt's imports take twice as long without compiled files.
+unexport PYTHONDONTWRITEBYTECODE
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check lint benchmark lock clean
+
+help: ## list these targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: .venv/installed ## create .venv from requirements.lock
+
+.venv/installed: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Martlet needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+run: setup ## build, train, score, report and publish the grocer's whole data
+	$(BIN)/martlet run
+
+test: check ## all checks, then all tests
+	$(BIN)/pytest
+
+check: setup ## linters, types and the rules of the dbt project
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint --disable-progress-bar models analyses tests/data tests/macros
+	$(BIN)/dbt parse --warn-error --no-partial-parse
+	$(BIN)/dbt-bouncer --config-file dbt-bouncer.yml
+	$(BIN)/dbt-score lint --fail-project-under 9.5
+
+benchmark: setup ## time and memory of the pipeline beside bare SQL
+	$(BIN)/python benchmarks/pipeline.py
+
+lock: setup ## refresh requirements.lock from pyproject.toml (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		--extra journey --extra metrics --extra dev pyproject.toml --output-file requirements.lock
+
+clean: ## remove what was made, but not .venv
+	rm -rf warehouse published target logs .mypy_cache .pytest_cache .ruff_cache

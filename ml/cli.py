@@ -1,0 +1,263 @@
+"""The command line: translates options into calls and outcomes into exit codes; the work is done elsewhere."""
+
+import functools
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import click
+
+from ml import __version__
+from ml.declaration import Prediction, Search, read_predictions, select_predictions
+from ml.errors import MartletError
+from ml.project import Options, Project, open_project
+from ml.report import Report
+from ml.warehouse import opened
+
+Command = Callable[..., Any]
+
+DESCRIBE = "\0describe"  # no profile can have this name
+PROFILE = click.option("--profile", metavar="NAME", help="Profile to use instead of the project's.")
+PROFILE_OR_DESCRIBE = click.option(
+    "--profile",
+    metavar="[NAME]",
+    is_flag=False,
+    flag_value=DESCRIBE,
+    help="With a name: the profile to use. Alone: describe every source column (ml.source_profiles).",
+)
+
+
+def _common(profile: Callable[[Command], Command] = PROFILE) -> list[Callable[[Command], Command]]:
+    """The options of dbt by their own names there, then those that all of our verbs share."""
+    return [
+        click.option("--select", "-s", multiple=True, metavar="NAME", help="Predictions by name; all by default."),
+        click.option("--exclude", multiple=True, metavar="NAME", help="Predictions to leave out."),
+        click.option("--project-dir", metavar="DIR", help="Folder of dbt_project.yml; here or above by default."),
+        click.option("--profiles-dir", metavar="DIR", help="Folder of profiles.yml; the project, here, or ~/.dbt."),
+        profile,
+        click.option("--target", "-t", metavar="NAME", help="Target of the profile."),
+        click.option("--vars", metavar="YAML", help="Mapping that overrides the vars of dbt_project.yml."),
+        click.option("--threads", type=click.IntRange(1), help="Threads for dbt."),
+        click.option("--full-refresh", is_flag=True, help="Build everything anew, incremental models too."),
+        click.option("--wait", default=0.0, metavar="SECONDS", help="How long to wait for a locked warehouse."),
+        click.option(
+            "--log-format", type=click.Choice(["text", "json"]), default="text", help="For people or machines."
+        ),
+        click.option("--quiet", "-q", is_flag=True, help="Only warnings, errors and the closing table."),
+    ]
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """What every command works with."""
+
+    project: Project
+    report: Report
+    wait: float
+
+    def predictions(self) -> list[Prediction]:
+        """The selected predictions of the project."""
+        options = self.project.options
+        return select_predictions(read_predictions(self.project.manifest), options.select, options.exclude)
+
+    def each(self, kind: str, work: Callable[[Prediction, Any], None]) -> bool:
+        """Do some work on each prediction; one that fails is told of and does not stop the others."""
+        failed = False
+        for prediction in self.predictions():
+            try:
+                with self.report.step(kind, prediction.name) as step:
+                    work(prediction, step)
+            except MartletError as error:
+                if error.exit_code != 1:
+                    raise
+                failed = True
+                self.report.say(str(error), level="error", prediction=prediction.name)
+        return not failed
+
+
+def verb(options: Iterable[Callable[[Command], Command]]) -> Callable[[Callable[..., bool]], Command]:
+    """Give a command the common options, an invocation, and an exit code: 0 fine, 1 failed, 2 could not run."""
+
+    def decorate(command: Callable[..., bool]) -> Command:
+        @functools.wraps(command)
+        def wrapped(*, wait: float, log_format: str, quiet: bool, **given: Any) -> None:  # noqa: ANN401 -- click's
+            if given["profile"] == DESCRIBE:
+                given |= {"profile": None, "describe": True}
+            dbt = Options(**{field.name: given.pop(field.name) for field in fields(Options)})
+            report = Report(command.__name__, log_format=log_format, quiet=quiet)
+            sys.exit(_run(lambda project: command(Invocation(project, report, wait), **given), dbt, report))
+
+        decorated: Command = wrapped
+        for option in reversed(list(options)):
+            decorated = option(decorated)
+        return decorated
+
+    return decorate
+
+
+def _run(command: Callable[[Project], bool], options: Options, report: Report) -> int:
+    project = None
+    try:
+        project = open_project(options)
+        code = 0 if command(project) else 1
+        report.write(project.target_directory, success=code == 0)
+        return code
+    except KeyboardInterrupt:
+        error: Exception = MartletError(
+            "Interrupted: the step at hand was undone; what was finished before it is kept."
+        )
+        code = 1
+    except MartletError as raised:
+        error, code = raised, raised.exit_code
+    report.say(str(error), level="error")
+    if project is not None:
+        with suppress(MartletError):  # the record of a failure must not hide the failure
+            report.write(project.target_directory, success=False)
+    return code
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="martlet")
+def main() -> None:
+    """Predictions as a first-class part of a dbt project.
+
+    \b
+    Examples:
+      martlet run                          build, train, score, report and publish
+      martlet train -s household_lapse     train one prediction
+      martlet check --profile              describe every source column
+
+    Exit codes are dbt's: 0 fine, 1 something failed, 2 could not run.
+    """  # noqa: D301 -- click's mark for a block that keeps its line breaks
+
+
+@main.command()
+@verb(_common())
+def run(invocation: Invocation) -> bool:
+    """Build, check, train what is due, score, build what reads predictions, publish.
+
+    Example: martlet run
+    """
+    from ml.run import run as run_all
+
+    project, report = invocation.project, invocation.report
+    outcome = run_all(project, report, wait=invocation.wait)
+    rows = [(step.kind, step.name, step.message, f"{step.seconds:.1f}") for step in report.steps]
+    report.table(f"Done in {report.elapsed:.1f} s", ["step", "of", "result", "seconds"], rows)
+    if outcome.failed:
+        report.say(f"Failed: {', '.join(outcome.failed)}; the reason of each stands above.", level="error")
+    report.say(
+        f"Look next: the snapshot for BI tools in {project.published_directory}, "
+        f"the record for machines in {project.target_directory / 'martlet_run_results.json'}."
+    )
+    return not outcome.failed
+
+
+@main.command()
+@verb(_common(PROFILE_OR_DESCRIBE))
+def check(invocation: Invocation, *, describe: bool = False) -> bool:
+    """Can the data carry each prediction? With --profile alone: describe every source column.
+
+    Example: martlet check -s household_lapse
+    """
+    return _describe(invocation) if describe else _check(invocation)
+
+
+def _check(invocation: Invocation) -> bool:
+    from ml.check import check as check_prediction
+
+    report, ready = invocation.report, True
+    with opened(invocation.project, invocation.wait, read_only=True) as warehouse:
+        for prediction in invocation.predictions():
+            with report.step("check", prediction.name) as step:
+                found = check_prediction(prediction, warehouse)
+                step.status = "success" if found.is_ready else "failed"
+                verdict = "ready" if found.is_ready else "not ready"
+                step.message = f"{verdict}; {found.closed_rows} closed rows, {found.open_rows} open"
+                step.details = {"findings": [vars(finding) for finding in found.findings]}
+            for finding in found.findings:
+                report.say(
+                    finding.message, level="warn" if finding.level == "warning" else "error", check=finding.check
+                )
+            ready &= found.is_ready
+    return ready
+
+
+def _describe(invocation: Invocation) -> bool:
+    from ml.profile import profile_sources
+
+    report, project = invocation.report, invocation.project
+    with (
+        opened(project, invocation.wait) as warehouse,
+        report.step("profile", "sources") as step,
+        report.progress("profile") as progress,
+    ):
+        profiles = profile_sources(project.manifest, warehouse, progress)
+        step.message = f"{len(profiles)} columns, kept in ml.source_profiles"
+    shown = ["column_type", "rows", "nulls", "distinct_values", "min_value", "max_value", "quantiles", "top_values"]
+    for (source, table), rows in profiles.groupby(["source_name", "table_name"]):
+        report.table(f"{source}.{table}", ["column_name", *shown], rows[["column_name", *shown]].to_numpy().tolist())
+    return True
+
+
+@main.command()
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Search budget of each prediction.")
+@click.option("--trials", type=click.IntRange(1), help="Search by a number of trials: repeats exactly.")
+@verb(_common())
+def train(invocation: Invocation, *, seconds: float | None, trials: int | None) -> bool:
+    """Train predictions on their closed rows; the first good run becomes champion.
+
+    Example: martlet train -s household_lapse --seconds 30
+    """
+    from ml.train import train as train_prediction
+
+    project, report = invocation.project, invocation.report
+
+    def work(prediction: Prediction, step: Any) -> None:  # noqa: ANN401 -- a Step
+        search = prediction.search
+        budget = Search(seconds or search.seconds, trials or search.trials)
+        with report.progress(f"train {prediction.name}") as progress:
+            found = train_prediction(replace(prediction, search=budget), warehouse, project, progress)
+        step.message, step.details = found.summary, vars(found)
+
+    with opened(project, invocation.wait) as warehouse:
+        return invocation.each("train", work)
+
+
+@main.command()
+@click.option("--rescore", is_flag=True, help="Score open rows again that have a prediction already.")
+@verb(_common())
+def score(invocation: Invocation, *, rescore: bool) -> bool:
+    """Score open rows with the champion and append the predictions to the schema ml.
+
+    Example: martlet score -s household_lapse
+    """
+    from ml.score import score as score_prediction
+
+    project, report = invocation.project, invocation.report
+
+    def work(prediction: Prediction, step: Any) -> None:  # noqa: ANN401 -- a Step
+        with report.progress(f"score {prediction.name}") as progress:
+            scored = score_prediction(prediction, warehouse, project, progress, rescore=rescore)
+        step.status = "success" if scored.rows else "skipped"
+        step.message, step.details = scored.summary, vars(scored)
+
+    with opened(project, invocation.wait) as warehouse:
+        return invocation.each("score", work)
+
+
+@main.command()
+@verb(_common())
+def publish(invocation: Invocation) -> bool:
+    """Copy public tables and predictions into a new read-only snapshot and move the link onto it.
+
+    Example: martlet publish
+    """
+    from ml.publish import publish as publish_snapshot
+
+    project, report = invocation.project, invocation.report
+    with opened(project, invocation.wait) as warehouse, report.step("publish", "snapshot") as step:
+        step.message = publish_snapshot(project, warehouse).summary
+    return True

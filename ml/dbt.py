@@ -1,0 +1,163 @@
+"""The one module that starts dbt: in this process where it can, else by its command."""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ml.errors import DbtError
+from ml.project import Project
+
+
+@dataclass(frozen=True)
+class DbtResult:
+    """The outcome of one dbt command, from its `run_results.json`."""
+
+    invocation_id: str
+    models: int
+    tests: int
+    seconds: float
+    slowest: tuple[tuple[str, float], ...]
+
+
+class Dbt:
+    """dbt on one project. Commands of one process share what was parsed, which saves seconds a command."""
+
+    def __init__(self, project: Project) -> None:
+        """Nothing is started yet."""
+        self._project = project
+        self._parsed: Any = None
+
+    def parse(self) -> None:
+        """Write the manifest anew.
+
+        Raises:
+            DbtError: the project can't be parsed.
+        """
+        self._parsed = self._invoke("parse", [], self._project)
+
+    def build(self, select: Sequence[str] = (), exclude: Sequence[str] = ()) -> DbtResult:
+        """`dbt build` of a selection; nothing selected means all of it.
+
+        Raises:
+            DbtError: dbt could not run, or a node failed; what failed is named.
+        """
+        before = last_invocation(self._project)
+        arguments = [part for name in select for part in ("--select", name)]
+        arguments += [part for name in exclude for part in ("--exclude", name)]
+        if self._project.options.full_refresh:
+            arguments.append("--full-refresh")
+        try:
+            self._invoke("build", arguments, self._project)
+        except _NodesFailedError:
+            results = _run_results(self._project)
+            is_ours = results.get("metadata", {}).get("invocation_id") != before
+            raise DbtError(_what_failed(results if is_ours else {})) from None
+        return _summary(_run_results(self._project))
+
+    def _invoke(self, command: str, arguments: Sequence[str], project: Project) -> Any:  # noqa: ANN401 -- dbt's own
+        given = project.options
+        line = [command, *arguments, "--project-dir", str(project.directory)]
+        line += ["--profiles-dir", str(project.profiles_directory)]
+        line += ["--profile", project.profile, "--target", project.target]
+        line += ["--vars", given.vars] if given.vars else []
+        line += ["--threads", str(given.threads)] if given.threads and command != "parse" else []
+        with _kept_directory(), _no_telemetry():
+            return _start(["--quiet", "--no-use-colors", *line], self._parsed)
+
+
+class _NodesFailedError(Exception):
+    """dbt ran, and at least one node failed."""
+
+
+def _start(arguments: Sequence[str], parsed: Any) -> Any:  # noqa: ANN401 -- dbt's own manifest object
+    try:
+        from dbt.cli.main import dbtRunner
+    except ImportError:  # dbt 2 is no Python package
+        return _start_command(arguments)
+    result = dbtRunner(manifest=parsed).invoke(list(arguments))
+    if isinstance(result.exception, KeyboardInterrupt):
+        raise result.exception
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise DbtError(f"dbt could not run: {result.exception}")
+    if not result.success:
+        raise _NodesFailedError
+    return result.result
+
+
+def _start_command(arguments: Sequence[str]) -> None:
+    command = shutil.which("dbt")
+    if command is None:
+        raise DbtError("dbt is not installed here: `pip install dbt-core dbt-duckdb`.")
+    if subprocess.run([command, *arguments], check=False).returncode != 0:  # noqa: S603 -- dbt is ours to start
+        raise _NodesFailedError
+
+
+@contextlib.contextmanager
+def _kept_directory() -> Iterator[None]:
+    """Come back to the current directory: dbt moves to its project."""
+    before = os.getcwd()
+    try:
+        yield
+    finally:
+        os.chdir(before)
+        sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _no_telemetry() -> Iterator[None]:
+    """Martlet never lets dbt call home, whatever the project says."""
+    name = "DBT_SEND_ANONYMOUS_USAGE_STATS"
+    before = os.environ.get(name)
+    os.environ[name] = "false"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+def last_invocation(project: Project) -> str:
+    """The id of the last dbt command that built or tested anything; empty if unknown."""
+    return str(_run_results(project).get("metadata", {}).get("invocation_id", ""))
+
+
+def _run_results(project: Project) -> dict[str, Any]:
+    try:
+        content = json.loads((project.target_directory / "run_results.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # no command has got as far as writing it
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _summary(results: dict[str, Any]) -> DbtResult:
+    nodes = results.get("results", [])
+    built = [node for node in nodes if not _is_test(node)]
+    slowest = sorted(((node["unique_id"], node["execution_time"]) for node in nodes), key=lambda pair: -pair[1])
+    return DbtResult(
+        invocation_id=results.get("metadata", {}).get("invocation_id", ""),
+        models=len(built),
+        tests=len(nodes) - len(built),
+        seconds=results.get("elapsed_time", 0.0),
+        slowest=tuple(slowest[:5]),
+    )
+
+
+def _is_test(node: dict[str, Any]) -> bool:
+    return str(node["unique_id"]).startswith(("test.", "unit_test."))
+
+
+def _what_failed(results: dict[str, Any]) -> str:
+    bad = [node for node in results.get("results", []) if node["status"] in ("error", "fail", "runtime error")]
+    if not bad:
+        return "`dbt build` failed before it ran anything; its message stands above."
+    lines = [f"{node['unique_id']}: {(node.get('message') or node['status']).strip()}" for node in bad[:5]]
+    more = f"\n  … and {len(bad) - 5} more" if len(bad) > 5 else ""
+    return f"`dbt build` failed on {len(bad)} node(s):\n  " + "\n  ".join(lines) + more

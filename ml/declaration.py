@@ -1,0 +1,205 @@
+"""What is to be predicted: reads the exposures of `type: ml` and refuses bad ones clearly."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any
+
+from ml.errors import DeclarationError
+from ml.manifest import Manifest, Node, martlet_meta
+from ml.words import nearest
+
+TASKS = ("classification", "regression")
+REQUIRED = ("target", "task", "entity")
+UNITS = {"minute": 60, "hour": 3600, "day": 86400, "week": 604800}
+
+# The keys of `config.meta.martlet`, each with the type it takes.
+KEYS: dict[str, tuple[type, ...]] = {
+    "target": (str,),
+    "task": (str,),
+    "entity": (str, list),
+    "as_of": (str,),
+    "horizon": (str,),
+    "exclude": (list,),
+    "metric": (str,),
+    "positive": (str, int, bool),
+    "search": (dict,),
+    "estimators": (list,),
+    "interval": (float,),
+    "seed": (int,),
+}
+SEARCH_KEYS: dict[str, tuple[type, ...]] = {"seconds": (int, float), "trials": (int,)}
+
+
+@dataclass(frozen=True)
+class Search:
+    """The budget of one training run: seconds, or a number of trials for a run that repeats exactly."""
+
+    seconds: float = 60.0
+    trials: int | None = None
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who answers for a prediction."""
+
+    name: str
+    email: str
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A declared thing to predict, and the feature model that it reads.
+
+    `relation` is the feature model as the warehouse quotes it; `path` is the file of the declaration. `metric` is
+    empty where the declaration leaves the choice to Martlet.
+    """
+
+    name: str
+    label: str
+    owner: Owner
+    path: str
+    feature_model: str
+    relation: str
+    database: str | None
+    target: str
+    task: str
+    entity: tuple[str, ...]
+    as_of: str | None = None
+    horizon: timedelta | None = None
+    exclude: tuple[str, ...] = ()
+    metric: str = ""
+    positive: str | None = None
+    search: Search = Search()
+    estimators: tuple[str, ...] = ()
+    interval: float = 0.9
+    seed: int = 0
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The columns that identify a row: the entity, and the as-of where there is one."""
+        return (*self.entity, self.as_of) if self.as_of else self.entity
+
+    def to_json(self) -> str:
+        """The declaration as stable JSON text: what a run records of it."""
+        content = asdict(self)
+        content["horizon"] = str(self.horizon) if self.horizon is not None else None
+        del content["relation"], content["database"], content["path"]
+        return json.dumps(content, sort_keys=True)
+
+    def sha256(self) -> str:
+        """A hash that changes when what is learned changes; the budget, label and owner play no part."""
+        content = json.loads(self.to_json())
+        for key in ("search", "label", "owner"):
+            del content[key]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def read_predictions(manifest: Manifest) -> dict[str, Prediction]:
+    """Every declared prediction by name.
+
+    Raises:
+        DeclarationError: a declaration that can't be read.
+    """
+    return {name: _read(node, manifest) for name, node in sorted(manifest.ml_exposures().items())}
+
+
+def select_predictions(
+    known: Mapping[str, Prediction], select: tuple[str, ...], exclude: tuple[str, ...]
+) -> list[Prediction]:
+    """The predictions that `--select` and `--exclude` name; dbt's `+exposure:name` is understood too.
+
+    Raises:
+        DeclarationError: a name that is not declared, or none are declared at all.
+    """
+    if not known:
+        raise DeclarationError(
+            "No prediction is declared: add an exposure of `type: ml` with `config.meta.martlet` to the project."
+        )
+    wanted = set(_names(select, known)) if select else set(known)
+    return [known[name] for name in sorted(wanted - set(_names(exclude, known)))]
+
+
+def _names(selectors: tuple[str, ...], known: Mapping[str, Prediction]) -> Iterator[str]:
+    for selector in " ".join(selectors).split():
+        name = selector.strip("+").removeprefix("exposure:")
+        if name not in known:
+            raise DeclarationError(f"There is no prediction '{name}'. {nearest(name, known)}")
+        yield name
+
+
+def _read(node: Node, manifest: Manifest) -> Prediction:
+    place = f"{node.get('original_file_path', '?')}: exposure '{node['name']}'"
+    settings = dict(martlet_meta(node))
+    _check_keys(settings, KEYS, f"{place}: config.meta.martlet")
+    for key in REQUIRED:
+        if settings.get(key) in (None, "", []):
+            raise DeclarationError(f"{place}: the key '{key}' is missing under config.meta.martlet.")
+    if settings["task"] not in TASKS:
+        raise DeclarationError(f"{place}: task '{settings['task']}' is unknown. {nearest(settings['task'], TASKS)}")
+    model = _feature_model(node, manifest, place)
+    owner = node.get("owner") or {}
+    entity = settings["entity"]
+    optional = {key: settings[key] for key in ("as_of", "metric", "interval", "seed") if settings.get(key) is not None}
+    return Prediction(
+        name=node["name"],
+        label=node.get("label") or node["name"],
+        owner=Owner(owner.get("name") or "", owner.get("email") or ""),
+        path=str(node.get("original_file_path", "?")),
+        feature_model=model["name"],
+        relation=model["relation_name"],
+        database=model.get("database"),
+        target=settings["target"],
+        task=settings["task"],
+        entity=tuple(entity) if isinstance(entity, list) else (entity,),
+        horizon=_horizon(settings.get("horizon"), place),
+        exclude=tuple(settings.get("exclude") or ()),
+        positive=str(settings["positive"]) if settings.get("positive") is not None else None,
+        search=_search(settings.get("search") or {}, place),
+        estimators=tuple(settings.get("estimators") or ()),
+        **optional,
+    )
+
+
+def _check_keys(settings: Mapping[str, Any], known: Mapping[str, tuple[type, ...]], place: str) -> None:
+    for key, value in settings.items():
+        if key not in known:
+            raise DeclarationError(f"{place}: unknown key '{key}'. {nearest(key, known)}")
+        wrong_bool = isinstance(value, bool) and bool not in known[key]
+        if value is not None and (wrong_bool or not isinstance(value, known[key])):
+            names = " or ".join(kind.__name__ for kind in known[key])
+            raise DeclarationError(f"{place}: '{key}' must be {names}, not {value!r}.")
+        if isinstance(value, list) and not all(isinstance(item, str) for item in value):
+            raise DeclarationError(f"{place}: '{key}' must be a list of names, not {value!r}.")
+
+
+def _feature_model(node: Node, manifest: Manifest, place: str) -> Node:
+    parents = (node.get("depends_on") or {}).get("nodes") or []
+    models = [manifest.nodes[key] for key in parents if key in manifest.nodes]
+    if len(models) != 1:
+        raise DeclarationError(
+            f"{place}: depends_on must name exactly one feature model, such as [ref('feat_{node['name']}')]; "
+            f"it names {len(models)}."
+        )
+    if not models[0].get("relation_name"):
+        raise DeclarationError(f"{place}: {models[0]['name']} is ephemeral; make it a table or a view.")
+    return models[0]
+
+
+def _search(settings: Mapping[str, Any], place: str) -> Search:
+    _check_keys(settings, SEARCH_KEYS, f"{place}: config.meta.martlet.search")
+    if any(value is not None and value <= 0 for value in settings.values()):
+        raise DeclarationError(f"{place}: the search budget must be above zero, not {dict(settings)}.")
+    return Search(seconds=float(settings.get("seconds") or Search.seconds), trials=settings.get("trials"))
+
+
+def _horizon(text: str | None, place: str) -> timedelta | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"\s*(\d+)\s*([a-z]+?)s?\s*", text.lower())
+    if not match or match[2] not in UNITS:
+        raise DeclarationError(f"{place}: horizon '{text}' is not a number and a unit such as '28 days'.")
+    return timedelta(seconds=int(match[1]) * UNITS[match[2]])

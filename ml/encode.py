@@ -1,0 +1,160 @@
+"""Turns features into numbers for an estimator. Everything is learned in `fit`; a scored batch teaches nothing."""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.impute import SimpleImputer
+from sklearn.model_selection import KFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler, TargetEncoder
+
+STYLES = ("tree", "linear")
+MISSING = "(missing)"  # the level of a category that is null
+ONE_HOT_LEVELS = 30  # categories with more levels get target means
+RARE_SHARE = 0.005  # levels of fewer rows than this share are grouped
+MEAN_FOLDS = 5
+LARGEST = float(np.finfo(np.float32).max)  # trees hold float32: anything larger would become infinite
+EPOCH = np.datetime64("2000-01-01", "us")
+
+Matrix = NDArray[np.float64]
+
+
+def make_encoder(kinds: Mapping[str, str], style: str, task: str = "classification") -> "FeatureEncoder":
+    """An encoder for features of these kinds.
+
+    Args:
+        kinds: feature name to number, boolean, category or date.
+        style: "tree" keeps missing numbers as NaN and gives a category its target mean; "linear" imputes with an
+            indicator, adds logarithms, scales, and one-hot encodes a category of few levels.
+        task: classification or regression; decides what the mean of a category is.
+    """
+    return FeatureEncoder(dict(kinds), style, task)
+
+
+class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """Encodes a frame of features as a float64 matrix.
+
+    Every output column comes from one feature, named in `sources_`; so contributions and importances of a feature
+    can be had by exchanging its columns. Columns that are empty or constant when fitted are left out.
+    """
+
+    def __init__(self, kinds: dict[str, str], style: str = "tree", task: str = "classification") -> None:
+        """Keep the settings, as scikit-learn wants it."""
+        self.kinds = kinds
+        self.style = style
+        self.task = task
+
+    def fit(self, features: pd.DataFrame, target: ArrayLike) -> Self:
+        """Learn levels, means and scales from rows with a known target."""
+        self.fit_transform(features, target)
+        return self
+
+    def fit_transform(self, features: pd.DataFrame, target: ArrayLike, **_: Any) -> Matrix:  # noqa: ANN401
+        """Learn from the rows and encode them; target means leave a row's own block out."""
+        self.numbers_, numbers, number_sources = self._fit_numbers(features)
+        self.categories_, categories, category_sources = self._fit_categories(features, np.asarray(target))
+        self.sources_ = [*number_sources, *category_sources]
+        if not self.sources_:
+            raise ValueError("no feature varies: all columns are empty or constant")
+        return np.hstack([numbers, categories])
+
+    def transform(self, features: pd.DataFrame) -> Matrix:
+        """Encode rows by what was learned; returns one row each and one column per entry of `sources_`."""
+        return np.hstack([self._numbers(features), self._categories(features)])
+
+    def columns(self) -> dict[str, NDArray[np.intp]]:
+        """The positions of the output columns that stem from each feature; empty for a feature left out."""
+        sources = np.asarray(self.sources_)
+        return {name: np.flatnonzero(sources == name) for name in self.kinds}
+
+    def _fit_numbers(self, features: pd.DataFrame) -> tuple[Any, Matrix, list[str]]:
+        raw, sources = self._raw_numbers(features)
+        self.varying_ = _varies(raw)
+        raw = raw[:, self.varying_]
+        sources = [name for name, keep in zip(sources, self.varying_, strict=True) if keep]
+        if self.style == "tree" or not sources:
+            return None, raw, sources
+        imputer = SimpleImputer(strategy="median", add_indicator=True)
+        scales = make_pipeline(imputer, FunctionTransformer(add_logs), StandardScaler())
+        encoded = scales.fit_transform(raw)
+        once = sources + [sources[position] for position in imputer.indicator_.features_]
+        return scales, encoded, once * 2
+
+    def _numbers(self, features: pd.DataFrame) -> Matrix:
+        raw = self._raw_numbers(features)[0][:, self.varying_]
+        return raw if self.numbers_ is None else np.asarray(self.numbers_.transform(raw), dtype=np.float64)
+
+    def _raw_numbers(self, features: pd.DataFrame) -> tuple[Matrix, list[str]]:
+        parts: list[tuple[str, Matrix]] = []
+        for name, kind in self.kinds.items():
+            if kind == "date" and features[name].dtype.kind == "M":
+                parts += [(name, part) for part in _date_parts(features[name])]
+            elif kind != "category":
+                parts.append((name, features[name].to_numpy(np.float64)))
+        matrix = np.column_stack([part for _, part in parts]) if parts else np.empty((len(features), 0))
+        return np.clip(matrix, -LARGEST, LARGEST), [name for name, _ in parts]
+
+    def _fit_categories(self, features: pd.DataFrame, target: NDArray[Any]) -> tuple[list[Any], Matrix, list[str]]:
+        levels = {name: _levels(features[name]) for name, kind in self.kinds.items() if kind == "category"}
+        counts = {name: len(np.unique(values)) for name, values in levels.items()}
+        few = [name for name, count in counts.items() if 1 < count <= ONE_HOT_LEVELS and self.style == "linear"]
+        many = [name for name, count in counts.items() if count > 1 and name not in few]
+        groups = [(names, encoder) for names, encoder in ((few, self._one_hot()), (many, self._means())) if names]
+        matrices, sources = [np.empty((len(features), 0))], []
+        for names, encoder in groups:
+            block = np.column_stack([levels[name] for name in names])
+            matrices.append(np.asarray(encoder.fit_transform(block, target), dtype=np.float64))
+            sources += [name for name, width in zip(names, _widths(encoder, names), strict=True) for _ in range(width)]
+        return groups, np.hstack(matrices), sources
+
+    def _categories(self, features: pd.DataFrame) -> Matrix:
+        matrices = [np.empty((len(features), 0))]
+        for names, encoder in self.categories_:
+            block = np.column_stack([_levels(features[name]) for name in names])
+            matrices.append(np.asarray(encoder.transform(block), dtype=np.float64))
+        return np.hstack(matrices)
+
+    def _one_hot(self) -> OneHotEncoder:
+        # The group of rare levels also takes in unseen ones.
+        return OneHotEncoder(min_frequency=RARE_SHARE, handle_unknown="infrequent_if_exist", sparse_output=False)
+
+    def _means(self) -> TargetEncoder:
+        # Unshuffled: rows come in blocks of time or of entities (see dataset.Split), so that the rows of one entity
+        # do not give each other's outcome away.
+        target_type = "continuous" if self.task == "regression" else "auto"
+        return TargetEncoder(target_type=target_type, cv=KFold(MEAN_FOLDS))
+
+
+def add_logs(matrix: Matrix) -> Matrix:
+    """The columns, then their inverse hyperbolic sines: a logarithm that takes zero and negative numbers."""
+    return np.hstack([matrix, np.arcsinh(matrix)])
+
+
+def _date_parts(dates: pd.Series) -> list[Matrix]:
+    """Days since the epoch, the month and the day of the week; NaN where there is no date."""
+    days = (dates.to_numpy("datetime64[us]") - EPOCH) / np.timedelta64(1, "D")
+    return [days, dates.dt.month.to_numpy(np.float64), dates.dt.dayofweek.to_numpy(np.float64)]
+
+
+def _levels(column: pd.Series) -> NDArray[np.object_]:
+    return column.fillna(MISSING).to_numpy(object)
+
+
+def _varies(matrix: Matrix) -> NDArray[np.bool_]:
+    """Which columns hold two different values, or a value and a null."""
+    missing = np.isnan(matrix)
+    low = np.where(missing, np.inf, matrix).min(axis=0, initial=np.inf)
+    high = np.where(missing, -np.inf, matrix).max(axis=0, initial=-np.inf)
+    varies: NDArray[np.bool_] = (low < high) | (missing.any(axis=0) & ~missing.all(axis=0))
+    return varies
+
+
+def _widths(encoder: OneHotEncoder | TargetEncoder, names: list[str]) -> list[int]:
+    """How many output columns each input column of a fitted encoder has."""
+    outputs = encoder.get_feature_names_out([str(position) for position in range(len(names))])
+    starts = [str(output).split("_", 1)[0] for output in outputs]
+    return [starts.count(str(position)) for position in range(len(names))]

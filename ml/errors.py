@@ -1,0 +1,41 @@
+"""What can go wrong, as one tree; each message names the place and the remedy."""
+
+
+class MartletError(Exception):
+    """Any error that a user can mend. `exit_code` follows dbt: 1 something failed, 2 could not run."""
+
+    exit_code = 2
+
+
+class ProjectError(MartletError):
+    """No project, profile or manifest to work with."""
+
+
+class DeclarationError(MartletError):
+    """A declaration that can't be read; the message names the file, the key and the nearest right word."""
+
+
+class WarehouseError(MartletError):
+    """The warehouse can't be opened, read or written."""
+
+
+class WarehouseMissingError(WarehouseError):
+    """There is no warehouse yet: nothing has been built."""
+
+
+class DataError(MartletError):
+    """The data can't carry what was declared."""
+
+    exit_code = 1
+
+
+class PipelineError(MartletError):
+    """A stored pipeline is missing, altered, or not of the types that may be loaded."""
+
+    exit_code = 1
+
+
+class DbtError(MartletError):
+    """A dbt command ended with failures."""
+
+    exit_code = 1

@@ -1,0 +1,209 @@
+"""Judges predictions: outputs, scores, metrics with intervals, and what each feature is worth."""
+
+import json
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+
+from ml.baselines import Baseline, baseline
+from ml.dataset import Dataset, Rows, thin
+from ml.declaration import Prediction
+from ml.measures import BINARY, REGRESSION, SEVERAL, Measure, clustered_weights
+from ml.scorers import default_metric, predict_output, score
+
+Array = NDArray[np.float64]
+
+__all__ = [
+    "Baseline",
+    "Metric",
+    "baseline",
+    "default_metric",
+    "importances",
+    "metric_table",
+    "predict_output",
+    "profiles",
+    "score",
+]
+
+SAMPLES = 400  # bootstrap samples; a scorer that must be called once per sample gets fewer
+SLOW_SAMPLES = 100
+IMPORTANCE_ROWS, IMPORTANCE_REPEATS = 2_000, 3
+PROFILE_BINS, TOP_VALUES = 20, 50
+CELLS = 20_000_000  # matrix cells predicted at once
+
+# Scorers of scikit-learn that are one of the measures above, turned so that higher is better.
+NEGATED = {
+    "neg_log_loss": "log_loss",
+    "neg_brier_score": "brier",
+    "neg_root_mean_squared_error": "rmse",
+    "neg_mean_absolute_error": "mae",
+}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric's value with its 95 % interval, and the number of rows behind it."""
+
+    metric: str
+    value: float
+    lower: float
+    upper: float
+    rows: int
+
+
+def metric_table(y: Array, output: Array, prediction: Prediction, keys: pd.DataFrame) -> list[Metric]:
+    """The declared metric, then the usual ones of the task, each with a 95 % bootstrap interval.
+
+    The intervals answer for other entities in the same period, not for other periods: the bootstrap draws entities.
+
+    Args:
+        y: target values, or positions of classes.
+        output: as `predict_output` gives it.
+        prediction: task, metric and seed.
+        keys: the entity columns of the same rows.
+    """
+    clusters = keys.groupby(list(keys.columns), sort=False, dropna=False).ngroup().to_numpy().astype(np.intp)
+    measures = _measures(prediction.task, output)
+    values = {name: float(measure(y, output, np.ones((1, len(y))))[0]) for name, measure in measures.items()}
+    samples: dict[str, list[Array]] = {name: [] for name in measures}
+    for weights in clustered_weights(clusters, SAMPLES, prediction.seed):
+        for name, measure in measures.items():
+            samples[name].append(measure(y, output, weights))
+    table = {name: _metric(name, values[name], np.concatenate(samples[name]), len(y)) for name in measures}
+    first = _declared(table, y, output, prediction, clusters)
+    return [first, *(metric for name, metric in table.items() if name != first.metric)]
+
+
+def importances(estimator: Pipeline, dataset: Dataset, rows: Rows, prediction: Prediction) -> pd.DataFrame:
+    """How much the metric drops when a feature's values are dealt out anew (Breiman, "Random forests", 2001).
+
+    Only a sample of the rows is used. A feature's columns are exchanged after encoding, which is the same and cheaper.
+
+    Returns:
+        One row per feature: feature, importance, importance_std, importance_rank (1 is the strongest); strongest first.
+    """
+    rows = thin(dataset, rows, IMPORTANCE_ROWS)
+    encoder, model = estimator[0], estimator[-1]
+    matrix, y = encoder.transform(dataset.features.iloc[rows]), dataset.known_target[rows]
+    columns = {name: places for name, places in encoder.columns().items() if len(places)}
+    random = np.random.default_rng(prediction.seed)
+
+    def predict(inputs: Array) -> Array:
+        return predict_output(model, inputs, prediction.task, len(dataset.classes))
+
+    whole = score(prediction.metric, prediction.task, y, predict(matrix))
+    drops: dict[str, list[float]] = {name: [] for name in encoder.kinds}
+    for _ in range(IMPORTANCE_REPEATS):
+        dealt = matrix[random.permutation(len(matrix))]
+        for name, output in _exchanged(predict, matrix, dealt, columns):
+            drops[name].append(whole - score(prediction.metric, prediction.task, y, output))
+    frame = pd.DataFrame(
+        {
+            "feature": list(drops),
+            "importance": [float(np.mean(values)) if values else 0.0 for values in drops.values()],
+            "importance_std": [float(np.std(values)) if values else 0.0 for values in drops.values()],
+        }
+    ).sort_values("importance", ascending=False, kind="stable", ignore_index=True)
+    return frame.assign(importance_rank=np.arange(1, len(frame) + 1))
+
+
+def profiles(dataset: Dataset, predictions: Array) -> pd.DataFrame:
+    """The distribution of every feature, of the target and of the predictions, to measure drift against.
+
+    Returns:
+        One row each with the columns of `ml.profiles` except the run: numbers have up to 20 bins between quantiles
+        (the last bin includes its upper edge), categories their most frequent levels; both as JSON text.
+    """
+    rows = [_profile(name, kind, dataset.features[name]) for name, kind in dataset.kinds.items()]
+    rows.append(_profile("prediction", "prediction", pd.Series(predictions)))
+    if dataset.target is not None:
+        rows.append(_profile("target", "target", pd.Series(dataset.target)))
+    return pd.DataFrame(rows)
+
+
+def _profile(name: str, kind: str, column: pd.Series) -> dict[str, object]:
+    known = column.dropna()
+    profile: dict[str, object] = {
+        "feature": name,
+        "kind": kind,
+        "rows": len(column),
+        "nulls": len(column) - len(known),
+        "distinct_values": known.nunique(),
+    }
+    if kind == "category":
+        counts = known.value_counts().head(TOP_VALUES)
+        return profile | {"top_values": json.dumps({str(level): int(count) for level, count in counts.items()})}
+    if known.empty:
+        return profile
+    if known.dtype.kind == "M":
+        known = (known - pd.Timestamp(0)) / pd.Timedelta(days=1)
+    numbers = known.to_numpy(np.float64)
+    edges = np.unique(np.quantile(numbers, np.linspace(0, 1, PROFILE_BINS + 1)))
+    edges = np.repeat(edges, 2) if len(edges) == 1 else edges
+    moments = {"mean": numbers.mean(), "std": numbers.std(), "min": numbers.min(), "max": numbers.max()}
+    bins = {"quantile_edges": edges.tolist(), "bin_counts": np.histogram(numbers, edges)[0].tolist()}
+    return profile | moments | {key: json.dumps(value) for key, value in bins.items()}
+
+
+def _exchanged(
+    predict: Callable[[Array], Array], matrix: Array, dealt: Array, columns: Mapping[str, NDArray[np.intp]]
+) -> list[tuple[str, Array]]:
+    """The output with each feature's columns taken from `dealt` in turn; many features go in one call."""
+    outputs: list[tuple[str, Array]] = []
+    names = list(columns)
+    block = max(1, CELLS // matrix.size)
+    for start in range(0, len(names), block):
+        part = names[start : start + block]
+        stack = np.repeat(matrix[None], len(part), axis=0)
+        for place, name in enumerate(part):
+            stack[place][:, columns[name]] = dealt[:, columns[name]]
+        output = predict(stack.reshape(-1, matrix.shape[1]))
+        outputs += zip(part, output.reshape(len(part), len(matrix), *output.shape[1:]), strict=True)
+    return outputs
+
+
+def _measures(task: str, output: Array) -> dict[str, Measure]:
+    if task == "regression":
+        return REGRESSION
+    return BINARY if output.ndim == 1 else SEVERAL
+
+
+def _metric(name: str, value: float, samples: Array, rows: int) -> Metric:
+    """A metric with the middle 95 % of its bootstrap samples, widened to hold the value itself."""
+    samples = samples[np.isfinite(samples)]
+    if not len(samples):
+        return Metric(name, value, np.nan, np.nan, rows)
+    lower, upper = np.quantile(samples, [0.025, 0.975])
+    return Metric(name, value, min(float(lower), value), max(float(upper), value), rows)
+
+
+def _declared(
+    table: Mapping[str, Metric], y: Array, output: Array, prediction: Prediction, clusters: NDArray[np.intp]
+) -> Metric:
+    name = prediction.metric
+    if name in table:
+        return table[name]
+    if NEGATED.get(name) in table:
+        same = table[NEGATED[name]]
+        return Metric(name, -same.value, -same.upper, -same.lower, same.rows)
+    value = score(name, prediction.task, y, output)
+    samples = []
+    for weights in clustered_weights(clusters, SLOW_SAMPLES, prediction.seed):
+        drawn = [np.repeat(np.arange(len(y)), row.astype(np.intp)) for row in weights]
+        samples += [_score_or_nan(prediction, y[rows], output[rows]) for rows in drawn]
+    return _metric(name, value, np.asarray(samples), len(y))
+
+
+def _score_or_nan(prediction: Prediction, y: Array, output: Array) -> float:
+    """The score of a bootstrap sample; NaN for one that happens to lack a class."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return score(prediction.metric, prediction.task, y, output)
+        except ValueError:
+            return np.nan

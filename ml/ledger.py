@@ -1,0 +1,272 @@
+"""The tables of the schema `ml`: what a run, its metrics, its predictions and its promotion leave behind.
+
+Append-only; every row carries its run. Column types are those that DuckDB and Spark share.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from ml.declaration import Prediction
+from ml.warehouse import Column, Warehouse
+
+SCHEMA = "ml"
+
+TABLES: dict[str, dict[str, str]] = {
+    "runs": {
+        "run_id": "varchar",
+        "prediction": "varchar",
+        "started_at": "timestamp",
+        "finished_at": "timestamp",
+        "task": "varchar",
+        "target": "varchar",
+        "metric": "varchar",
+        "estimator": "varchar",
+        "baseline": "varchar",
+        "is_good": "boolean",
+        "rows_trained": "bigint",
+        "rows_tested": "bigint",
+        "positive_rate": "double",
+        "first_as_of": "timestamp",
+        "last_as_of": "timestamp",
+        "tested_from": "timestamp",
+        "tested_to": "timestamp",
+        "feature_model": "varchar",
+        "features": "varchar",
+        "declaration": "varchar",
+        "declaration_sha256": "varchar",
+        "pipeline_uri": "varchar",
+        "pipeline_sha256": "varchar",
+        "pipeline_bytes": "bigint",
+        "git_commit": "varchar",
+        "manifest_sha256": "varchar",
+        "data_fingerprint": "varchar",
+        "versions": "varchar",
+        "seed": "bigint",
+        "seconds": "double",
+    },
+    "trials": {
+        "run_id": "varchar",
+        "trial": "bigint",
+        "estimator": "varchar",
+        "parameters": "varchar",
+        "rows": "bigint",
+        "score": "double",
+        "score_std": "double",
+        "seconds": "double",
+        "status": "varchar",
+    },
+    "metrics": {
+        "run_id": "varchar",
+        "split": "varchar",
+        "predictor": "varchar",
+        "metric": "varchar",
+        "value": "double",
+        "lower": "double",
+        "upper": "double",
+        "rows": "bigint",
+    },
+    "importances": {
+        "run_id": "varchar",
+        "feature": "varchar",
+        "importance": "double",
+        "importance_std": "double",
+        "importance_rank": "bigint",
+    },
+    "profiles": {
+        "run_id": "varchar",
+        "feature": "varchar",
+        "kind": "varchar",
+        "rows": "bigint",
+        "nulls": "bigint",
+        "distinct_values": "bigint",
+        "mean": "double",
+        "std": "double",
+        "min": "double",
+        "max": "double",
+        "quantile_edges": "varchar",
+        "bin_counts": "varchar",
+        "top_values": "varchar",
+    },
+    "promotions": {
+        "prediction": "varchar",
+        "run_id": "varchar",
+        "promoted_at": "timestamp",
+        "actor": "varchar",
+        "reason": "varchar",
+        "previous_run_id": "varchar",
+    },
+    "score_batches": {
+        "batch_id": "varchar",
+        "prediction": "varchar",
+        "run_id": "varchar",
+        "scored_at": "timestamp",
+        "rows": "bigint",
+        "seconds": "double",
+        "first_as_of": "timestamp",
+        "last_as_of": "timestamp",
+        "is_rescore": "boolean",
+    },
+    "source_profiles": {
+        "source_name": "varchar",
+        "table_name": "varchar",
+        "column_name": "varchar",
+        "column_type": "varchar",
+        "rows": "bigint",
+        "nulls": "bigint",
+        "distinct_values": "bigint",
+        "min_value": "varchar",
+        "max_value": "varchar",
+        "quantiles": "varchar",
+        "top_values": "varchar",
+        "profiled_at": "timestamp",
+    },
+    "builds": {
+        "build_id": "varchar",
+        "fingerprint": "varchar",
+        "invocation_id": "varchar",
+        "finished_at": "timestamp",
+        "models": "bigint",
+        "tests": "bigint",
+        "seconds": "double",
+    },
+}
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run as it is stored: what scoring and the next training must know of it."""
+
+    run_id: str
+    features: Mapping[str, str]
+    declaration_sha256: str
+    pipeline_uri: str
+    pipeline_sha256: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How good a run is on its test rows, against the baseline, in the declared metric (higher is better)."""
+
+    metric: str
+    value: float
+    lower: float
+    upper: float
+    baseline: float
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the pipeline beats the baseline."""
+        return self.value > self.baseline
+
+    def __str__(self) -> str:
+        """As a person would say it."""
+        return f"{self.metric} {self.value:.4g} ({self.lower:.4g} to {self.upper:.4g}), baseline {self.baseline:.4g}"
+
+
+def prediction_columns(prediction: Prediction, model: Mapping[str, Column]) -> dict[str, str]:
+    """Columns and types of the table that a prediction fills; keys keep the feature model's types."""
+    columns = {key: model[key].type for key in prediction.keys}
+    columns["prediction"] = "double"
+    if prediction.task == "classification":
+        columns["predicted_class"] = "varchar"
+    else:
+        columns |= {"lower": "double", "upper": "double"}
+    return columns | {"reasons": "varchar", "run_id": "varchar", "scored_at": "timestamp"}
+
+
+def create_tables(warehouse: Warehouse) -> None:
+    """Create what is missing of the ledger; what exists stays as it is."""
+    for name, columns in TABLES.items():
+        warehouse.create_table(SCHEMA, name, columns)
+
+
+def append(warehouse: Warehouse, table: str, rows: pd.DataFrame | list[dict[str, Any]]) -> None:
+    """Append rows to a table of the ledger; columns of the table that the rows lack become null."""
+    frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows)
+    if len(frame):
+        warehouse.append(warehouse.table(SCHEMA, table), frame)
+
+
+def champion(warehouse: Warehouse, prediction: str) -> StoredRun | None:
+    """The run last promoted for a prediction; None before the first."""
+    promotions = warehouse.table(SCHEMA, "promotions")
+    if not warehouse.columns(promotions):
+        return None
+    return _stored_run(
+        warehouse,
+        f"inner join {promotions} as promotions on promotions.run_id = runs.run_id "
+        "where promotions.prediction = ? order by promotions.promoted_at desc",
+        prediction,
+    )
+
+
+def last_run(warehouse: Warehouse, prediction: str) -> StoredRun | None:
+    """The run that was finished last for a prediction, champion or not; None before the first."""
+    return _stored_run(warehouse, "where runs.prediction = ? order by runs.finished_at desc", prediction)
+
+
+def _stored_run(warehouse: Warehouse, clauses: str, prediction: str) -> StoredRun | None:
+    runs = warehouse.table(SCHEMA, "runs")
+    if not warehouse.columns(runs):
+        return None
+    wanted = ", ".join(f"runs.{field.name}" for field in fields(StoredRun))
+    found = warehouse.query(f"select {wanted} from {runs} as runs {clauses} limit 1", [prediction])
+    if found.empty:
+        return None
+    run = {str(name): value for name, value in found.to_dict("records")[0].items()}
+    return StoredRun(**{**run, "features": json.loads(run["features"])})
+
+
+def promote(
+    warehouse: Warehouse,
+    prediction: str,
+    run_id: str,
+    promoted_at: datetime,
+    actor: str,
+    reason: str,
+    before: StoredRun | None,
+) -> None:
+    """Put on record that a run is champion from now on; `before` is the champion that it follows."""
+    row = {
+        "prediction": prediction,
+        "run_id": run_id,
+        "promoted_at": promoted_at,
+        "actor": actor,
+        "reason": reason,
+        "previous_run_id": before.run_id if before else None,
+    }
+    append(warehouse, "promotions", [row])
+
+
+def standing(warehouse: Warehouse, run_id: str) -> Standing | None:
+    """The standing of a run; None if it is not stored."""
+    runs, metrics = warehouse.table(SCHEMA, "runs"), warehouse.table(SCHEMA, "metrics")
+    found = warehouse.query(
+        f"select metrics.* from {metrics} as metrics inner join {runs} as runs on metrics.run_id = runs.run_id "
+        "and metrics.metric = runs.metric where runs.run_id = ? and metrics.split = 'test'",
+        [run_id],
+    )
+    rows = {row["predictor"]: row for row in found.to_dict("records")}
+    if len(rows) < 2:
+        return None
+    pipeline = rows["pipeline"]
+    return Standing(
+        pipeline["metric"], pipeline["value"], pipeline["lower"], pipeline["upper"], rows["baseline"]["value"]
+    )
+
+
+def signature_changes(known: Mapping[str, str], current: Mapping[str, str]) -> list[str]:
+    """What differs between the features that a run learned and today's: appeared, vanished, changed kind."""
+    appeared = [f"'{name}' appeared" for name in current if name not in known]
+    vanished = [f"'{name}' vanished" for name in known if name not in current]
+    changed = [
+        f"'{name}' changed from {known[name]} to {kind}"
+        for name, kind in current.items()
+        if known.get(name, kind) != kind
+    ]
+    return vanished + changed + appeared

@@ -1,0 +1,55 @@
+"""Reads dbt's manifest tolerantly: what is unknown is ignored."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ml.errors import ProjectError
+
+Node = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The parts of `manifest.json` that Martlet reads: nodes, sources and exposures by unique id."""
+
+    nodes: Mapping[str, Node]
+    sources: Mapping[str, Node]
+    exposures: Mapping[str, Node]
+    sha256: str
+
+    @classmethod
+    def read(cls, path: Path) -> "Manifest":
+        """Read a manifest file.
+
+        Raises:
+            ProjectError: the file is no manifest.
+        """
+        try:
+            raw = path.read_bytes()
+            content = json.loads(raw)
+            parts = {name: content[name] for name in ("nodes", "sources", "exposures")}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ProjectError(f"{path} is no dbt manifest ({error!r}). Run `dbt parse` to write it anew.") from error
+        return cls(sha256=hashlib.sha256(raw).hexdigest(), **parts)
+
+    def ml_exposures(self) -> dict[str, Node]:
+        """The exposures of `type: ml`, by name."""
+        return {node["name"]: node for node in self.exposures.values() if node.get("type") == "ml"}
+
+    def prediction_sources(self) -> dict[str, Node]:
+        """The sources that martlet fills: those that name a prediction, and all of their siblings."""
+        filled = {node["source_name"] for node in self.sources.values() if "prediction" in martlet_meta(node)}
+        return {key: node for key, node in self.sources.items() if node["source_name"] in filled}
+
+
+def martlet_meta(node: Node) -> Mapping[str, Any]:
+    """A node's settings under `config.meta.martlet` (`meta` in older manifests)."""
+    for meta in ((node.get("config") or {}).get("meta"), node.get("meta")):
+        if meta and meta.get("martlet") is not None:
+            found = meta["martlet"]
+            return found if isinstance(found, Mapping) else {}
+    return {}

@@ -1,0 +1,282 @@
+"""Fitted predictions, and their storage by SHA-256 in a format that runs no code on loading."""
+
+import hashlib
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import skops.io
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+
+from ml.dataset import Dataset
+from ml.declaration import Prediction
+from ml.errors import DataError, PipelineError
+from ml.intervals import ConformalIntervals
+from ml.scorers import predict_output
+from ml.search import Validation
+
+Array = NDArray[np.float64]
+
+SUFFIX = ".skops"
+
+# All that a stored pipeline may consist of, beside what skops trusts by itself: plain values, numpy arrays and
+# scikit-learn's own estimators. Explicit, because a prefix such as "numpy." would also admit functions that run code.
+TRUSTED_TYPES = frozenset(
+    {
+        "ml.encode.FeatureEncoder",
+        "ml.encode.add_logs",
+        "ml.intervals.ConformalIntervals",
+        "ml.pipelines.FittedPrediction",
+        "ml.search.FloorRegressor",
+        "numpy.dtype",
+        "sklearn._loss.link.Interval",
+        "sklearn._loss.link.LogLink",
+        "sklearn._loss.loss.HalfPoissonLoss",
+        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+        "sklearn.model_selection._split.KFold",
+        "sklearn.tree._tree.Tree",
+    }
+)
+
+
+class FittedPrediction:
+    """A fitted pipeline with all that scoring needs beside it.
+
+    Attributes:
+        estimator: the pipeline: a `FeatureEncoder`, then an estimator.
+        task: classification or regression.
+        classes: the labels as text; of two, the positive one is the second.
+        kinds: feature name to kind, in the order of the columns.
+        positive_rate: the share of the positive of two classes in the rows learned from; None otherwise.
+        interval: lower and upper values of a regression, or None.
+        reference: a typical value per feature: the median, or the most frequent level.
+        strongest: all features, the most important one first.
+    """
+
+    def __init__(
+        self,
+        estimator: Pipeline,
+        task: str,
+        classes: tuple[str, ...],
+        kinds: Mapping[str, str],
+        positive_rate: float | None,
+        interval: ConformalIntervals | None,
+        reference: Mapping[str, float | str | None],
+        strongest: list[str],
+    ) -> None:
+        """Put the parts together; see `assemble`."""
+        self.estimator = estimator
+        self.task = task
+        self.classes = classes
+        self.kinds = dict(kinds)
+        self.positive_rate = positive_rate
+        self.interval = interval
+        self.reference = dict(reference)
+        self.strongest = strongest
+
+    def predict(self, features: pd.DataFrame) -> pd.DataFrame:
+        """Score rows.
+
+        Args:
+            features: as in `Dataset.features`; other columns are ignored.
+
+        Returns:
+            `prediction`: the probability of the positive class, of several classes that of the predicted one, or the
+            value; `predicted_class` for a classification; `lower` and `upper` for a regression.
+
+        Raises:
+            DataError: a feature is missing.
+        """
+        missing = [name for name in self.kinds if name not in features.columns]
+        if missing:
+            raise DataError(f"The pipeline needs the features {', '.join(map(repr, missing))}, which are missing.")
+        output = self.output(self.estimator[0].transform(features))
+        if self.task == "regression":
+            return self._with_interval(output)
+        if output.ndim == 1:
+            labels = np.asarray(self.classes, dtype=object)[(output > 0.5).astype(np.intp)]
+            return pd.DataFrame({"prediction": output, "predicted_class": labels})
+        best = output.argmax(axis=1)
+        probability = output[np.arange(len(output)), best]
+        return pd.DataFrame({"prediction": probability, "predicted_class": np.asarray(self.classes, object)[best]})
+
+    def output(self, matrix: Array) -> Array:
+        """What the estimator says of encoded rows: values, probabilities, or (rows, classes)."""
+        return predict_output(self.estimator[-1], matrix, self.task, len(self.classes))
+
+    def reference_frame(self) -> pd.DataFrame:
+        """The typical row, as a frame of one row like `Dataset.features`."""
+        columns = {}
+        for name, kind in self.kinds.items():
+            value = self.reference[name]
+            if kind == "category":
+                columns[name] = pd.Series([value], dtype="str")
+            elif isinstance(value, str):
+                columns[name] = pd.Series(pd.to_datetime([value]).astype("datetime64[us]"))
+            else:
+                columns[name] = pd.Series([np.nan if value is None else value], dtype=np.float64)
+        return pd.DataFrame(columns)
+
+    def _with_interval(self, output: Array) -> pd.DataFrame:
+        lower, upper = (output, output) if self.interval is None else self.interval.predict(output)
+        return pd.DataFrame({"prediction": output, "lower": lower, "upper": upper})
+
+
+def assemble(
+    estimator: Pipeline,
+    dataset: Dataset,
+    prediction: Prediction,
+    validation: Validation,
+    importances: pd.DataFrame,
+) -> FittedPrediction:
+    """Join a fitted pipeline with what scoring needs.
+
+    Args:
+        estimator: fitted on `dataset`.
+        dataset: gives the typical row and the share of positives.
+        prediction: gives the task and the promised coverage of intervals.
+        validation: out-of-fold predictions, which intervals are learned from.
+        importances: a row per feature with its `importance_rank`.
+    """
+    is_regression = prediction.task == "regression"
+    interval = ConformalIntervals(prediction.interval) if is_regression else None
+    return FittedPrediction(
+        estimator=estimator,
+        task=prediction.task,
+        classes=dataset.classes,
+        kinds=dataset.kinds,
+        positive_rate=float(np.nanmean(dataset.known_target)) if len(dataset.classes) == 2 else None,
+        interval=interval.fit(validation.y, validation.output) if interval else None,
+        reference={name: _typical(dataset.features[name]) for name in dataset.kinds},
+        strongest=importances.sort_values("importance_rank")["feature"].tolist(),
+    )
+
+
+def dump(model: FittedPrediction) -> bytes:
+    """A fitted prediction as bytes."""
+    return bytes(skops.io.dumps(model))
+
+
+def load(data: bytes) -> FittedPrediction:
+    """A fitted prediction from bytes; no code of the file is run.
+
+    Raises:
+        PipelineError: the bytes are no pipeline, or hold a type outside `TRUSTED_TYPES`.
+    """
+    try:
+        foreign = sorted(set(skops.io.get_untrusted_types(data=data)) - TRUSTED_TYPES)
+        if foreign:
+            raise PipelineError(f"The stored pipeline holds types that may not be loaded: {', '.join(foreign)}.")
+        model = skops.io.loads(data, trusted=sorted(TRUSTED_TYPES))
+    except PipelineError:
+        raise
+    except Exception as error:
+        raise PipelineError(f"The stored pipeline can't be read: {type(error).__name__}: {error}.") from error
+    if not isinstance(model, FittedPrediction):
+        raise PipelineError(f"The stored pipeline is a {type(model).__name__}, not a fitted prediction.")
+    return model
+
+
+def store(data: bytes, root: str) -> tuple[str, str, int]:
+    """Write a pipeline under the name of its hash; it is there completely or not at all.
+
+    Args:
+        data: what `dump` gave.
+        root: a directory, or a URL that fsspec knows.
+
+    Returns:
+        The URI (for a directory, relative to it, so that both may be moved), the SHA-256, and the size in bytes.
+
+    Raises:
+        PipelineError: the place can't be written.
+    """
+    sha256 = hashlib.sha256(data).hexdigest()
+    name = sha256 + SUFFIX
+    try:
+        if "://" in root:
+            name = f"{root.rstrip('/')}/{name}"
+            _write_remote(data, name)
+        else:
+            _write_local(data, Path(root) / name)
+    except OSError as error:
+        raise PipelineError(f"The pipeline can't be stored in {root}: {error}.") from error
+    return name, sha256, len(data)
+
+
+def fetch(uri: str, sha256: str, root: str = "") -> bytes:
+    """The bytes of a stored pipeline, checked against their hash.
+
+    Raises:
+        PipelineError: the file is missing, can't be read, or was altered.
+    """
+    place = uri if "://" in uri else str(Path(root) / uri)
+    try:
+        data = _read_remote(uri) if "://" in uri else Path(place).read_bytes()
+    except FileNotFoundError as error:
+        raise PipelineError(f"The pipeline {place} is missing: restore the file, or train again.") from error
+    except OSError as error:
+        raise PipelineError(f"The pipeline {place} can't be read: {error}.") from error
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise PipelineError(f"The pipeline {place} was altered (SHA-256 is not {sha256}): restore it or train again.")
+    return data
+
+
+def _write_local(data: bytes, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with draft.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)  # the new name, too, must outlive a power cut
+    finally:
+        os.close(directory)
+
+
+def _write_remote(data: bytes, url: str) -> None:
+    files, path = _remote(url)
+    folder, name = path.rsplit("/", 1)
+    draft = f"{folder}/.{name}.{secrets.token_hex(4)}"
+    files.makedirs(folder, exist_ok=True)
+    files.pipe_file(draft, data)
+    files.mv(draft, path)
+
+
+def _read_remote(url: str) -> bytes:
+    files, path = _remote(url)
+    return bytes(files.cat_file(path))
+
+
+def _remote(url: str) -> tuple[Any, str]:
+    try:
+        import fsspec.core
+    except ImportError as error:
+        raise PipelineError(f"To use {url}, install `martlet[remote]`.") from error
+    try:
+        files, path = fsspec.core.url_to_fs(url)
+    except (ImportError, ValueError) as error:
+        raise PipelineError(f"{url} can't be opened: {error}.") from error
+    return files, path
+
+
+def _typical(column: pd.Series) -> float | str | None:
+    """The median of numbers, the middle of dates as text, the most frequent level; None of nothing."""
+    known = column.dropna()
+    if known.empty:
+        return None
+    if known.dtype.kind == "M":
+        return str(known.sort_values().iloc[len(known) // 2])
+    if known.dtype.kind == "f":
+        return float(known.median())
+    return str(known.value_counts().index[0])

@@ -1,0 +1,47 @@
+"""Describes every column of every source, so that an analyst knows a source before modelling it."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from ml import ledger
+from ml.manifest import Manifest, Node
+from ml.report import ProgressCallback
+from ml.warehouse import Warehouse
+
+
+def profile_sources(manifest: Manifest, warehouse: Warehouse, progress: ProgressCallback) -> pd.DataFrame:
+    """Profile all sources but those that martlet fills, and store the rows in `ml.source_profiles`.
+
+    Returns:
+        One row per source column: type, rows, nulls, distinct values, min, max, quantiles and top values (JSON).
+    """
+    filled = manifest.prediction_sources()
+    sources = [node for key, node in sorted(manifest.sources.items()) if key not in filled]
+    rows: list[dict[str, object]] = []
+    for number, node in enumerate(sources):
+        progress(number / len(sources), f"{node['source_name']}.{node['name']}")
+        rows += _columns(node, warehouse)
+    profiles = pd.DataFrame(rows, columns=list(ledger.TABLES["source_profiles"]))
+    profiles["profiled_at"] = datetime.now(UTC).replace(tzinfo=None)
+    ledger.create_tables(warehouse)
+    with warehouse.transaction():
+        ledger.append(warehouse, "source_profiles", profiles)
+    return profiles
+
+
+def _columns(node: Node, warehouse: Warehouse) -> Iterator[dict[str, object]]:
+    relation = warehouse.source(node)
+    for column in warehouse.columns(relation).values():
+        found = warehouse.profile(relation, column)
+        yield {
+            **found,
+            "source_name": node["source_name"],
+            "table_name": node["name"],
+            "column_name": column.name,
+            "column_type": column.type,
+            "quantiles": json.dumps(found["quantiles"]),
+            "top_values": json.dumps(found["top_values"]),
+        }

@@ -1,0 +1,120 @@
+"""Why a row got its prediction: the features that moved it, signed, in the unit of the prediction."""
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from ml.pipelines import FittedPrediction
+
+Array = NDArray[np.float64]
+
+TOP = 5
+WALKED = 12  # features that are walked one by one; all weaker ones together are one step
+OTHERS = "other features"
+CELLS = 20_000_000  # matrix cells predicted at once
+
+
+def contributions(
+    model: "FittedPrediction", features: pd.DataFrame, reference: pd.DataFrame | None = None, top: int = TOP
+) -> list[str]:
+    """The strongest contributions to each row's prediction, as JSON text.
+
+    They are Shapley values by sampled orders of the features (Štrumbelj and Kononenko, 2014): along an order, a
+    reference row turns feature by feature into the row, and each feature is credited with what its step changed. One
+    order and its reverse are averaged; the same for all rows, so that a row's reasons do not depend on its batch. Of
+    several classes, the probability of the predicted one is explained.
+
+    Args:
+        model: the fitted prediction; only its most important features are walked one by one.
+        features: rows to explain, as in `Dataset.features`.
+        reference: the one row that contributions are counted from; the model's typical row by default.
+        top: how many features to name.
+
+    Returns:
+        For each row a list of {"feature", "value", "contribution"}, strongest first, then the rest together as
+        "other features": all contributions add up to the prediction less the reference's prediction.
+    """
+    names, steps = walk(model, features, model.reference_frame() if reference is None else reference)
+    named = steps[:, : len(names)]
+    order = np.argsort(-np.abs(named), axis=1, kind="stable")[:, :top]
+    strongest = np.take_along_axis(named, order, axis=1)
+    rest = steps.sum(axis=1) - strongest.sum(axis=1)
+    values = {name: _json_values(features[name], model.kinds[name]) for name in names}
+    return [
+        _row(names, values, row, places, amounts, other)
+        for row, (places, amounts, other) in enumerate(
+            zip(order.tolist(), strongest.tolist(), rest.tolist(), strict=True)
+        )
+    ]
+
+
+def walk(model: "FittedPrediction", features: pd.DataFrame, reference: pd.DataFrame) -> tuple[list[str], Array]:
+    """The contributions as numbers.
+
+    Returns:
+        The names of the features walked one by one, and (rows, names + 1) contributions; the last column is that of
+        all other features together. A row's sum is its prediction less the reference's prediction.
+    """
+    encoder = model.estimator[0]
+    columns = {name: places for name, places in encoder.columns().items() if len(places)}
+    names = [name for name in model.strongest if name in columns][:WALKED]
+    others = [places for name, places in columns.items() if name not in names]
+    groups = [columns[name] for name in names] + ([np.concatenate(others)] if others else [])
+    start = encoder.transform(reference)[0]
+    order = np.random.default_rng(0).permutation(len(groups))
+    steps = np.zeros((len(features), len(names) + 1))
+    rows = max(1, CELLS // (len(start) * (len(groups) + 1)))
+    for first in range(0, len(features), rows):
+        part = slice(first, first + rows)
+        matrix = encoder.transform(features.iloc[part])
+        for way in (order, order[::-1]):
+            steps[part, : len(groups)][:, way] += np.diff(_outputs(model, matrix, start, groups, way), axis=1) / 2
+    return names, steps
+
+
+def _outputs(
+    model: "FittedPrediction", matrix: Array, start: Array, groups: Sequence[NDArray[np.intp]], way: NDArray[np.intp]
+) -> Array:
+    """(rows, groups + 1) outputs while the reference turns into each row, group after group."""
+    stages = np.empty((len(way) + 1, *matrix.shape))
+    stages[0] = start
+    for stage, group in enumerate(way):
+        stages[stage + 1] = stages[stage]
+        stages[stage + 1][:, groups[group]] = matrix[:, groups[group]]
+    output = model.output(stages.reshape(-1, matrix.shape[1]))
+    output = output.reshape(len(stages), len(matrix), *output.shape[1:])
+    if output.ndim == 3:
+        output = np.take_along_axis(output, output[-1].argmax(axis=1)[None, :, None], axis=2)[:, :, 0]
+    return output.T
+
+
+def _row(
+    names: Sequence[str],
+    values: dict[str, list[object]],
+    row: int,
+    places: Sequence[int],
+    amounts: Sequence[float],
+    other: float,
+) -> str:
+    reasons = [
+        {"feature": names[place], "value": values[names[place]][row], "contribution": float(f"{amount:.6g}")}
+        for place, amount in zip(places, amounts, strict=True)
+    ]
+    reasons.append({"feature": OTHERS, "value": None, "contribution": float(f"{other:.6g}")})
+    return json.dumps(reasons)
+
+
+def _json_values(column: pd.Series, kind: str) -> list[object]:
+    missing = column.isna().to_numpy()
+    if kind == "category" or column.dtype.kind == "M":
+        texts = column.astype("str").tolist()
+        return [None if null else text for text, null in zip(texts, missing, strict=True)]
+    numbers = column.to_numpy(np.float64).tolist()
+    if kind == "boolean":
+        return [None if null else bool(number) for number, null in zip(numbers, missing, strict=True)]
+    return [None if null else float(f"{number:.10g}") for number, null in zip(numbers, missing, strict=True)]

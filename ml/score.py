@@ -1,0 +1,146 @@
+"""Scores open rows with the champion: warehouse to warehouse in batches of bounded memory, stored all at once."""
+
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from ml import ledger, pipelines
+from ml.check import feature_columns, feature_kinds
+from ml.dataset import make_dataset
+from ml.declaration import Prediction
+from ml.errors import DataError
+from ml.project import Project
+from ml.reasons import contributions
+from ml.report import ProgressCallback
+from ml.warehouse import Column, Warehouse
+
+BATCH_ROWS = 50_000
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What one scoring did; `rows` is 0 when nothing was waiting."""
+
+    prediction: str
+    run_id: str
+    rows: int
+
+    @property
+    def summary(self) -> str:
+        """As a person would say it."""
+        return f"{self.rows} rows scored" if self.rows else "no row is waiting"
+
+
+def score(
+    prediction: Prediction,
+    warehouse: Warehouse,
+    project: Project,
+    progress: ProgressCallback,
+    *,
+    rescore: bool = False,
+) -> Scored:
+    """Score the rows with a null target that have no stored prediction yet; with `rescore`, all of them.
+
+    Raises:
+        DataError: there is no champion, or the features are not those that it learned.
+    """
+    started = time.monotonic()
+    columns = feature_columns(prediction, warehouse)
+    kinds = feature_kinds(prediction, columns)
+    champion = _champion(prediction, warehouse, kinds)
+    ledger.create_tables(warehouse)
+    warehouse.create_table(ledger.SCHEMA, prediction.name, ledger.prediction_columns(prediction, columns))
+    waiting = _waiting(prediction, warehouse, rescore=rescore)
+    total = int(warehouse.query(f"select count(*) as rows from ({waiting}) as waiting")["rows"][0])
+    if total == 0:
+        return Scored(prediction.name, champion.run_id, 0)
+    _refuse_duplicates(prediction, warehouse, waiting)
+
+    model = pipelines.load(pipelines.fetch(champion.pipeline_uri, champion.pipeline_sha256, project.pipelines_root))
+    scored_at = datetime.now(UTC).replace(tzinfo=None)
+    table = warehouse.table(ledger.SCHEMA, prediction.name)
+    done = 0
+    first = last = None
+    with warehouse.transaction():
+        for frame in _batches(warehouse, waiting, prediction, columns):
+            rows = _predict(model, frame, prediction, champion.features)
+            warehouse.append(table, rows.assign(run_id=champion.run_id, scored_at=scored_at))
+            if prediction.as_of:
+                moments = pd.to_datetime(frame[prediction.as_of])
+                first = min(moments.min(), first or moments.min())
+                last = max(moments.max(), last or moments.max())
+            done += len(frame)
+            progress(done / total, f"{done} of {total} rows")
+        batch = {
+            "batch_id": str(uuid.uuid4()),
+            "prediction": prediction.name,
+            "run_id": champion.run_id,
+            "scored_at": scored_at,
+            "rows": done,
+            "seconds": time.monotonic() - started,
+            "first_as_of": first,
+            "last_as_of": last,
+            "is_rescore": rescore,
+        }
+        ledger.append(warehouse, "score_batches", [batch])
+    return Scored(prediction.name, champion.run_id, done)
+
+
+def _champion(prediction: Prediction, warehouse: Warehouse, kinds: Mapping[str, str]) -> ledger.StoredRun:
+    champion = ledger.champion(warehouse, prediction.name)
+    remedy = f"Run `martlet train --select {prediction.name}`."
+    if champion is None:
+        raise DataError(f"{prediction.name} has no champion: no good run is stored yet. {remedy}")
+    changes = ledger.signature_changes(champion.features, kinds)
+    if changes:
+        raise DataError(
+            f"{prediction.feature_model} is not what {champion.run_id} learned: {', '.join(changes)}. "
+            f"Restore the model, or: {remedy}"
+        )
+    return champion
+
+
+def _waiting(prediction: Prediction, warehouse: Warehouse, *, rescore: bool) -> str:
+    quote = warehouse.quote
+    sql = f"select features.* from {prediction.relation} as features where {quote(prediction.target)} is null"
+    if rescore:
+        return sql
+    same = " and ".join(f"stored.{quote(key)} = features.{quote(key)}" for key in prediction.keys)
+    stored = warehouse.table(ledger.SCHEMA, prediction.name)
+    return f"{sql} and not exists (select 1 from {stored} as stored where {same})"
+
+
+def _refuse_duplicates(prediction: Prediction, warehouse: Warehouse, waiting: str) -> None:
+    keys = ", ".join(warehouse.quote(key) for key in prediction.keys)
+    twice = warehouse.query(f"select {keys} from ({waiting}) as waiting group by {keys} having count(*) > 1 limit 1")
+    if len(twice):
+        example = ", ".join(f"{key} = {twice[key][0]}" for key in prediction.keys)
+        raise DataError(f"{prediction.feature_model} has several open rows for {example}; it must have one.")
+
+
+def _batches(
+    warehouse: Warehouse, waiting: str, prediction: Prediction, columns: Mapping[str, Column]
+) -> Iterator[pd.DataFrame]:
+    names = ", ".join(
+        # Decimals are for money in SQL; the pipeline learned doubles.
+        f"cast({warehouse.quote(name)} as double) as {warehouse.quote(name)}"
+        if column.kind == "number" and name not in prediction.keys
+        else warehouse.quote(name)
+        for name, column in columns.items()
+        if name not in prediction.exclude
+    )
+    yield from warehouse.batches(f"select {names} from ({waiting}) as waiting", BATCH_ROWS)
+
+
+def _predict(
+    model: pipelines.FittedPrediction, frame: pd.DataFrame, prediction: Prediction, kinds: Mapping[str, str]
+) -> pd.DataFrame:
+    dataset = make_dataset(frame, prediction, dict(kinds))
+    predicted = model.predict(dataset.features)
+    predicted["reasons"] = contributions(model, dataset.features)
+    keys = frame[list(prediction.keys)].reset_index(drop=True)
+    return pd.concat([keys, predicted.reset_index(drop=True)], axis=1)

@@ -1,0 +1,120 @@
+"""The one door to the data: a small protocol that every engine implements, and the opening of the right one."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import pandas as pd
+
+from ml.errors import WarehouseError
+from ml.manifest import Node
+from ml.project import Project
+from ml.words import nearest
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column as the warehouse has it. `kind` is number, boolean, category, date or other."""
+
+    name: str
+    type: str
+    kind: str
+
+
+class Warehouse(Protocol):
+    """What Martlet asks of an engine. SQL handed in is the subset that DuckDB and Spark share."""
+
+    def columns(self, relation: str) -> dict[str, Column]:
+        """The columns of a quoted relation by name; empty if there is no such relation."""
+
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> pd.DataFrame:
+        """The result of a query as one frame."""
+
+    def batches(self, sql: str, rows: int) -> Iterator[pd.DataFrame]:
+        """The result of a query in frames of about `rows` rows, without holding all of it."""
+
+    def table(self, schema: str, name: str) -> str:
+        """The quoted name of a table."""
+
+    def quote(self, name: str) -> str:
+        """A column's name, quoted."""
+
+    def create_table(self, schema: str, name: str, columns: Mapping[str, str]) -> None:
+        """Create a table (and its schema) from column types unless it exists."""
+
+    def append(self, relation: str, frame: pd.DataFrame) -> None:
+        """Append the rows of a frame, columns matched by name."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All writes inside happen together, or not at all."""
+
+    def fingerprint(self, relation: str) -> str:
+        """A hash of all rows of a relation, whatever their order."""
+
+    def source(self, node: Node) -> str:
+        """The relation (or expression) that reads a dbt source, from its node of the manifest."""
+
+    def source_state(self, nodes: Iterable[Node]) -> str | None:
+        """A text that changes when the sources' data do; None if the engine cannot tell."""
+
+    def profile(self, relation: str, column: Column) -> dict[str, object]:
+        """One column of a relation: rows, nulls, distinct_values, min_value, max_value, quantiles, top_values.
+
+        Quantiles (numbers only) are a mapping of names to values; top values are pairs of a text and its count.
+        """
+
+    snapshot_suffix: str
+
+    def snapshot(self, relations: Mapping[tuple[str, str], str], path: Path) -> None:
+        """Copy relations, by schema and name, into a new database file that readers may open."""
+
+    def close(self) -> None:
+        """Give the database back to others."""
+
+
+def make_room(project: Project) -> None:
+    """Make the folder of a database file that dbt will create.
+
+    Raises:
+        WarehouseError: it can't be made.
+    """
+    folder = (project.directory / str(project.connection.get("path") or ".")).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WarehouseError(f"The warehouse's folder {folder} can't be made: {error}.") from error
+
+
+def open_warehouse(project: Project, *, wait: float = 0.0, read_only: bool = False) -> Warehouse:
+    """Open the database of the project's profile target.
+
+    Args:
+        project: the project whose profile names the database.
+        wait: how many seconds to wait for a process that holds the database.
+        read_only: leave the database as it is; several readers may then share it.
+
+    Raises:
+        WarehouseError: the database can't be opened.
+    """
+    from ml.duck import open_duckdb
+
+    engines = {"duckdb": open_duckdb}
+    kind = str(project.connection.get("type"))
+    if kind not in engines:
+        raise WarehouseError(
+            f"profile '{project.profile}', target '{project.target}': type '{kind}' is not "
+            f"supported. {nearest(kind, engines)}"
+        )
+    return engines[kind](project.connection, project.directory, wait=wait, read_only=read_only)
+
+
+@contextmanager
+def opened(project: Project, wait: float, *, read_only: bool = False) -> Iterator[Warehouse]:
+    """The project's warehouse (see `open_warehouse`), given back at the end."""
+    warehouse = open_warehouse(project, wait=wait, read_only=read_only)
+    try:
+        yield warehouse
+    finally:
+        warehouse.close()

@@ -1,0 +1,33 @@
+with
+
+source as (
+
+    select * from {{ source('journey', 'promotions') }}
+
+),
+
+renamed as (
+
+    select
+        product_id,
+        store_id,
+        display_location,
+        mailer_location,
+        week as week_number,
+        display_location <> '0' as is_on_display,
+        mailer_location <> '0' as is_in_mailer,
+        {{ week_start('week') }} as week_start_date
+    from source
+
+),
+
+judged as (
+
+    select
+        *,
+        {{ reject_reason('promotions') }} as reject_reason
+    from renamed
+
+)
+
+select * from judged
