@@ -78,7 +78,7 @@ def _values(dataset: Dataset) -> Array:
     target = dataset.known_target
     if not dataset.classes:
         return target[:, None]
-    values = (target[:, None] == np.arange(len(dataset.classes))).astype(np.float64)
+    values: Array = (target[:, None] == np.arange(len(dataset.classes))).astype(np.float64)
     values[np.isnan(target)] = np.nan
     return values
 

@@ -144,8 +144,13 @@ def run(invocation: Invocation) -> bool:
 
     project, report = invocation.project, invocation.report
     outcome = run_all(project, report, wait=invocation.wait)
-    rows = [(step.kind, step.name, step.message, f"{step.seconds:.1f}") for step in report.steps]
-    report.table(f"Done in {report.elapsed:.1f} s", ["step", "of", "result", "seconds"], rows)
+    steps = [(step.kind, step.name, step.message, f"{step.seconds:.1f}") for step in report.steps]
+    report.table(f"Done in {report.elapsed:.1f} s", ["step", "of", "result", "seconds"], steps)
+    stands = [
+        (name, *(standing.shown if standing else ("unknown",) * 4), rows)
+        for name, (standing, rows) in outcome.standings.items()
+    ]
+    report.table("Champions", ["prediction", "metric", "test", "95 % interval", "baseline", "rows scored"], stands)
     if outcome.failed:
         report.say(f"Failed: {', '.join(outcome.failed)}; the reason of each stands above.", level="error")
     report.say(

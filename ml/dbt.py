@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ml.errors import DbtError
@@ -67,7 +68,7 @@ class Dbt:
         line += ["--profile", project.profile, "--target", project.target]
         line += ["--vars", given.vars] if given.vars else []
         line += ["--threads", str(given.threads)] if given.threads and command != "parse" else []
-        with _kept_directory(), _no_telemetry():
+        with _inside(project.directory), _no_telemetry():
             return _start(["--quiet", "--no-use-colors", *line], self._parsed)
 
 
@@ -80,7 +81,10 @@ def _start(arguments: Sequence[str], parsed: Any) -> Any:  # noqa: ANN401 -- dbt
         from dbt.cli.main import dbtRunner
     except ImportError:  # dbt 2 is no Python package
         return _start_command(arguments)
-    result = dbtRunner(manifest=parsed).invoke(list(arguments))
+    try:
+        result = dbtRunner(manifest=parsed).invoke(list(arguments))
+    finally:
+        _let_go()
     if isinstance(result.exception, KeyboardInterrupt):
         raise result.exception
     if result.exception is not None and not isinstance(result.exception, SystemExit):
@@ -88,6 +92,16 @@ def _start(arguments: Sequence[str], parsed: Any) -> Any:  # noqa: ANN401 -- dbt
     if not result.success:
         raise _NodesFailedError
     return result.result
+
+
+def _let_go() -> None:
+    """Close what adapters keep open between commands: the warehouse is needed by others now."""
+    from dbt.adapters.factory import FACTORY
+
+    for adapter in FACTORY.adapters.values():
+        close = getattr(adapter.connections, "close_all_connections", None)
+        if close is not None:
+            close()
 
 
 def _start_command(arguments: Sequence[str]) -> None:
@@ -99,9 +113,10 @@ def _start_command(arguments: Sequence[str]) -> None:
 
 
 @contextlib.contextmanager
-def _kept_directory() -> Iterator[None]:
-    """Come back to the current directory: dbt moves to its project."""
+def _inside(directory: Path) -> Iterator[None]:
+    """Work in the project: a relative path of the profile then means the same from anywhere."""
     before = os.getcwd()
+    os.chdir(directory)
     try:
         yield
     finally:

@@ -89,10 +89,11 @@ class DuckDB:
 
     def columns(self, relation: str) -> dict[str, Column]:
         """The columns of a quoted relation by name; empty if there is no such relation."""
-        try:
-            described = self._database.execute(f"describe select * from {relation}").fetchall()
-        except duckdb.CatalogException:
-            return {}
+        with _explained():
+            try:
+                described = self._database.execute(f"describe select * from {relation}").fetchall()
+            except duckdb.CatalogException:
+                return {}
         return {name: Column(name, type_, _kind(type_)) for name, type_, *_ in described}
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> pd.DataFrame:
@@ -218,6 +219,10 @@ def _explained() -> Iterator[None]:
     """Turn the engine's errors into Martlet's, with a remedy where one is known."""
     try:
         yield
+    except (duckdb.InterruptException, RuntimeError) as error:
+        if "interrupt" not in str(error).lower():
+            raise
+        raise KeyboardInterrupt from error
     except duckdb.Error as error:
         text = str(error)
         if "No space left" in text:

@@ -10,7 +10,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from ml.baselines import Baseline, baseline
 from ml.dataset import Dataset, Rows, thin
 from ml.declaration import Prediction
 from ml.measures import BINARY, REGRESSION, SEVERAL, Measure, clustered_weights
@@ -19,9 +18,7 @@ from ml.scorers import default_metric, predict_output, score
 Array = NDArray[np.float64]
 
 __all__ = [
-    "Baseline",
     "Metric",
-    "baseline",
     "default_metric",
     "importances",
     "metric_table",

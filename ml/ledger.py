@@ -165,7 +165,15 @@ class Standing:
 
     def __str__(self) -> str:
         """As a person would say it."""
-        return f"{self.metric} {self.value:.4g} ({self.lower:.4g} to {self.upper:.4g}), baseline {self.baseline:.4g}"
+        name, value, interval, baseline = self.shown
+        return f"{name} {value} ({interval}), baseline {baseline}"
+
+    @property
+    def shown(self) -> tuple[str, str, str, str]:
+        """Metric, value, interval and baseline as texts; an error that scikit-learn negates is shown as the error."""
+        name, sign = (self.metric.removeprefix("neg_"), -1) if self.metric.startswith("neg_") else (self.metric, 1)
+        low, high = sorted((sign * self.lower, sign * self.upper))
+        return name, f"{sign * self.value:.4g}", f"{low:.4g} to {high:.4g}", f"{sign * self.baseline:.4g}"
 
 
 def prediction_columns(prediction: Prediction, model: Mapping[str, Column]) -> dict[str, str]:

@@ -32,7 +32,7 @@ TRUSTED_TYPES = frozenset(
         "ml.encode.add_logs",
         "ml.intervals.ConformalIntervals",
         "ml.pipelines.FittedPrediction",
-        "ml.search.FloorRegressor",
+        "ml.portfolio.BoundedRegressor",
         "numpy.dtype",
         "sklearn._loss.link.Interval",
         "sklearn._loss.link.LogLink",
@@ -52,7 +52,6 @@ class FittedPrediction:
         task: classification or regression.
         classes: the labels as text; of two, the positive one is the second.
         kinds: feature name to kind, in the order of the columns.
-        positive_rate: the share of the positive of two classes in the rows learned from; None otherwise.
         interval: lower and upper values of a regression, or None.
         reference: a typical value per feature: the median, or the most frequent level.
         strongest: all features, the most important one first.
@@ -64,7 +63,6 @@ class FittedPrediction:
         task: str,
         classes: tuple[str, ...],
         kinds: Mapping[str, str],
-        positive_rate: float | None,
         interval: ConformalIntervals | None,
         reference: Mapping[str, float | str | None],
         strongest: list[str],
@@ -74,7 +72,6 @@ class FittedPrediction:
         self.task = task
         self.classes = classes
         self.kinds = dict(kinds)
-        self.positive_rate = positive_rate
         self.interval = interval
         self.reference = dict(reference)
         self.strongest = strongest
@@ -138,7 +135,7 @@ def assemble(
 
     Args:
         estimator: fitted on `dataset`.
-        dataset: gives the typical row and the share of positives.
+        dataset: gives the classes and the typical row.
         prediction: gives the task and the promised coverage of intervals.
         validation: out-of-fold predictions, which intervals are learned from.
         importances: a row per feature with its `importance_rank`.
@@ -150,7 +147,6 @@ def assemble(
         task=prediction.task,
         classes=dataset.classes,
         kinds=dataset.kinds,
-        positive_rate=float(np.nanmean(dataset.known_target)) if len(dataset.classes) == 2 else None,
         interval=interval.fit(validation.y, validation.output) if interval else None,
         reference={name: _typical(dataset.features[name]) for name in dataset.kinds},
         strongest=importances.sort_values("importance_rank")["feature"].tolist(),

@@ -59,7 +59,7 @@ def publish(project: Project, warehouse: Warehouse) -> Published:
             f"The snapshot {path} can't be written: {error}. Free the disk or make it writable."
         ) from error
     finally:
-        draft.unlink(missing_ok=True)
+        _remove_drafts(folder)
     return Published(path, link, len(relations))
 
 
@@ -87,5 +87,9 @@ def _prune(folder: Path, name: str, suffix: str, keep: Path) -> None:
     for old in snapshots[:-KEEP]:
         if old != keep:
             old.unlink(missing_ok=True)
-    for leftover in folder.glob("*.draft"):  # of a publish that was killed
+
+
+def _remove_drafts(folder: Path) -> None:
+    """Remove what this publish, or an earlier one that was killed, began and did not finish."""
+    for leftover in folder.glob("*.draft*"):
         leftover.unlink(missing_ok=True)

@@ -19,6 +19,7 @@ from ml import __version__
 from ml.errors import MartletError
 
 LINE_EVERY_SECONDS = 5.0
+LOG_WIDTH = 160
 
 ProgressCallback = Callable[[float, str], None]
 
@@ -45,8 +46,9 @@ class Report:
         self.steps: list[Step] = []
         self._json = log_format == "json"
         self._quiet = quiet
-        self._console = Console(highlight=False, soft_wrap=True)
-        self._errors = Console(stderr=True, highlight=False, soft_wrap=True)
+        width = None if sys.stdout.isatty() else LOG_WIDTH
+        self._console = Console(highlight=False, soft_wrap=True, width=width)
+        self._errors = Console(stderr=True, highlight=False, soft_wrap=True, width=width)
         self._started = time.monotonic()
 
     def say(self, text: str, level: str = "info", **extra: Any) -> None:  # noqa: ANN401 -- any JSON value
@@ -83,6 +85,8 @@ class Report:
         step = Step(name=name, kind=kind)
         self.steps.append(step)
         started = time.monotonic()
+        if self._json:  # a log for people tells a step once, when it has ended
+            self.say("started", event="start", kind=kind, name=name)
         try:
             yield step
             step.status = "success" if step.status == "running" else step.status
@@ -139,7 +143,7 @@ class Report:
 
         def tell(done: float, note: str) -> None:
             nonlocal last
-            if time.monotonic() - last >= LINE_EVERY_SECONDS:
+            if self._json or time.monotonic() - last >= LINE_EVERY_SECONDS:
                 last = time.monotonic()
                 self.say(f"{label}: {done:.0%}, {note}", event="progress", done=round(done, 3))
 

@@ -16,10 +16,11 @@ from ml.warehouse import Warehouse, make_room, opened
 
 @dataclass
 class Outcome:
-    """What a run did: dbt builds, whether predictions changed, and which predictions failed."""
+    """What a run did: dbt builds, whether predictions changed, how each stands and how many rows it scored."""
 
     builds: list[DbtResult] = field(default_factory=list)
     has_news: bool = False
+    standings: dict[str, tuple[ledger.Standing | None, int]] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
 
 
@@ -50,7 +51,9 @@ def run(project: Project, report: Report, *, wait: float = 0.0) -> Outcome:
             _predict(prediction, warehouse, project, report, outcome)
     if outcome.has_news or not current:
         chosen = {prediction.name for prediction in predictions} if options.select else None
-        _build(dbt, report, outcome, "models on predictions", _readers(project, chosen), [])
+        readers = _readers(project, chosen)
+        if readers:
+            _build(dbt, report, outcome, "models on predictions", readers, [])
         with opened(project, wait) as warehouse:
             with report.step("publish", "snapshot") as step:
                 step.message = publish(project, warehouse).summary
@@ -80,8 +83,8 @@ def _predict(prediction: Prediction, warehouse: Warehouse, project: Project, rep
         with report.step("score", name) as step, report.progress(f"score {name}") as progress:
             scored = score(prediction, warehouse, project, progress)
             step.status = "success" if scored.rows else "skipped"
-            step.message = f"{scored.summary}; {ledger.standing(warehouse, scored.run_id)}"
-            step.details = vars(scored)
+            step.message, step.details = scored.summary, vars(scored)
+            outcome.standings[name] = ledger.standing(warehouse, scored.run_id), scored.rows
         outcome.has_news |= scored.rows > 0
     except MartletError as error:
         outcome.failed.append(name)

@@ -8,9 +8,12 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import get_scorer
 
+from ml.cores import in_threads
 from ml.dataset import Dataset, Rows
 
 Array = NDArray[np.float64]
+
+PART_ROWS = 20_000  # rows that a core predicts at a time
 
 
 class GivenClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -67,9 +70,11 @@ def predict_output(estimator: Any, features: pd.DataFrame | Array, task: str, cl
     Returns:
         (n,) values of a regression, (n,) probabilities of the positive class of two, or (n, classes).
     """
+    predict = estimator.predict if task == "regression" else estimator.predict_proba
+    parts = [features[start : start + PART_ROWS] for start in range(0, len(features), PART_ROWS)]
+    given = np.concatenate(in_threads(predict, parts or [features]))
     if task == "regression":
-        return np.asarray(estimator.predict(features), dtype=np.float64)
-    given = estimator.predict_proba(features)
+        return np.asarray(given, dtype=np.float64)
     met = np.asarray(estimator.classes_, dtype=np.intp)
     output = np.zeros((len(given), max(classes, int(met.max()) + 1)))
     output[:, met] = given

@@ -2,49 +2,27 @@
 
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Self
 
 import numpy as np
-from joblib import parallel_config
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, RegressorMixin, clone
-from sklearn.compose import TransformedTargetRegressor
-from sklearn.ensemble import (
-    ExtraTreesClassifier,
-    ExtraTreesRegressor,
-    HistGradientBoostingClassifier,
-    HistGradientBoostingRegressor,
-)
-from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge
+from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from ml.dataset import Dataset, Rows, Split, block_order, thin
+from ml.cores import in_threads, one_core
+from ml.dataset import Dataset, Fold, Rows, Split, block_order, thin
 from ml.declaration import Prediction
 from ml.encode import make_encoder
 from ml.errors import DataError
+from ml.portfolio import AMOUNT_TRIALS, LOSSES, PORTFOLIO, TRIALS, BoundedRegressor, Parameters
 from ml.scorers import predict_output, score
 from ml.words import nearest
 
 # Rows that a fold's training may have: enough for a good choice, few enough for several trials in the budget.
 ROWS_PER_SECOND, FEWEST_ROWS = 3_000, 10_000
 
-Parameters = dict[str, Any]
 Progress = Callable[[float, str], None]
-
-
-@dataclass(frozen=True)
-class Family:
-    """A kind of estimator.
-
-    `make` takes task, loss, seed and parameters; `style` says how features are encoded; `cost` is roughly how many
-    times the time of a boosting it takes.
-    """
-
-    make: Callable[[str, str, int, Parameters], BaseEstimator]
-    style: str
-    cost: float
 
 
 @dataclass(frozen=True)
@@ -84,24 +62,6 @@ class SearchResult:
     validation: Validation
 
 
-class FloorRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """Keeps the predictions of another regressor at or above zero when no target was ever negative."""
-
-    def __init__(self, regressor: BaseEstimator) -> None:
-        """Keep the regressor, as scikit-learn wants it."""
-        self.regressor = regressor
-
-    def fit(self, matrix: ArrayLike, target: ArrayLike) -> Self:
-        """Fit the regressor and note whether targets can be negative."""
-        self.regressor_ = clone(self.regressor).fit(matrix, target)
-        self.floor_ = 0.0 if np.min(target) >= 0 else -np.inf
-        return self
-
-    def predict(self, matrix: ArrayLike) -> NDArray[np.float64]:
-        """The regressor's values, none below the floor."""
-        return np.asarray(np.maximum(self.regressor_.predict(matrix), self.floor_), dtype=np.float64)
-
-
 def search(dataset: Dataset, split: Split, prediction: Prediction, progress: Progress) -> SearchResult:
     """Try estimators in order of expected worth until the budget is spent; the first is always finished.
 
@@ -117,106 +77,45 @@ def search(dataset: Dataset, split: Split, prediction: Prediction, progress: Pro
     Raises:
         DataError: an estimator's name is unknown, or every trial failed.
     """
-    started = time.monotonic()
-    schedule = _schedule(dataset, split, prediction)
-    folds = _folds(dataset, split, prediction)
-    trials: list[Trial] = []
-    best: tuple[Trial, Validation] | None = None
-    for number, (name, parameters) in enumerate(schedule, start=1):
-        if trials and not _affordable(name, trials, split, prediction, time.monotonic() - started):
-            break
-        progress(_done(number, len(schedule), prediction, started), f"trial {number}: {name}")
-        trial, validation = _try(number, name, parameters, dataset, folds, prediction)
-        trials.append(trial)
-        if validation is not None and (best is None or trial.score > best[0].score):
-            best = trial, validation
-    if best is None:
-        raise DataError(f"{prediction.name}: every estimator failed; the first one {trials[0].status}.")
-    progress(1.0, f"fitting {best[0].estimator}")
-    pipeline = _fit(best[0].estimator, best[0].parameters, dataset, split.train, prediction)
-    return SearchResult(tuple(trials), best[0], pipeline, best[1])
+    with _quiet():
+        tried = list(_tries(dataset, split, prediction, progress))
+        good = [(trial, validation) for trial, validation in tried if validation is not None]
+        if not good:
+            raise DataError(f"{prediction.name}: every estimator failed; the first one {tried[0][0].status}.")
+        best, validation = max(good, key=lambda pair: pair[0].score)
+        progress(1.0, f"fitting {best.estimator}")
+        pipeline = _fit(best.estimator, best.parameters, dataset, split.train, prediction)
+    return SearchResult(tuple(trial for trial, _ in tried), best, pipeline, validation)
 
 
 def refit(result: SearchResult, dataset: Dataset, rows: Rows, prediction: Prediction) -> Pipeline:
     """The best trial's pipeline fitted anew on other rows, such as all closed ones."""
-    return _fit(result.best.estimator, result.best.parameters, dataset, rows, prediction)
+    with _quiet():
+        return _fit(result.best.estimator, result.best.parameters, dataset, rows, prediction)
 
 
-def _boosting(task: str, loss: str, seed: int, parameters: Parameters) -> BaseEstimator:
-    settings = {"early_stopping": False, "random_state": seed, **parameters}
-    if task == "classification":
-        return HistGradientBoostingClassifier(**settings)
-    loss = settings.pop("loss", loss)
-    if loss == "log":
-        return FloorRegressor(_on_logs(HistGradientBoostingRegressor(**settings)))
-    return FloorRegressor(HistGradientBoostingRegressor(loss=loss, **settings))
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the warnings of estimators: a fit that has not quite converged shows in its score."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
-def _extra_trees(task: str, loss: str, seed: int, parameters: Parameters) -> BaseEstimator:
-    settings = {"random_state": seed, **parameters}
-    if task == "classification":
-        return ExtraTreesClassifier(**settings)
-    regressor = ExtraTreesRegressor(**settings)  # splits by squares: other criteria are a hundred times slower
-    return FloorRegressor(_on_logs(regressor) if loss == "log" else regressor)
-
-
-def _linear(task: str, loss: str, seed: int, parameters: Parameters) -> BaseEstimator:
-    strength, loss = parameters["penalty"], parameters.get("loss", loss)
-    if task == "classification":
-        return LogisticRegression(C=1 / strength, solver="newton-cholesky", random_state=seed)
-    if loss in ("poisson", "gamma"):
-        return PoissonRegressor(alpha=strength / 1e4, solver="newton-cholesky")
-    return FloorRegressor(_on_logs(Ridge(strength)) if loss == "log" else Ridge(strength))
-
-
-def _on_logs(regressor: BaseEstimator) -> TransformedTargetRegressor:
-    return TransformedTargetRegressor(regressor, func=np.log1p, inverse_func=np.expm1)
-
-
-PORTFOLIO: dict[str, Family] = {
-    "hist_gradient_boosting": Family(_boosting, style="tree", cost=1),
-    "extra_trees": Family(_extra_trees, style="tree", cost=2),
-    "linear": Family(_linear, style="linear", cost=1),
-}
-
-# What is tried, the most promising first. Few leaves and many rows per leaf suit noisy business known_target.
-TRIALS: tuple[tuple[str, Parameters], ...] = (
-    (
-        "hist_gradient_boosting",
-        {"learning_rate": 0.08, "max_iter": 80, "max_leaf_nodes": 15, "min_samples_leaf": 40, "l2_regularization": 1.0},
-    ),
-    ("linear", {"penalty": 10.0}),
-    (
-        "hist_gradient_boosting",
-        {"learning_rate": 0.06, "max_iter": 100, "max_leaf_nodes": 6, "min_samples_leaf": 40, "max_features": 0.5},
-    ),
-    ("extra_trees", {"n_estimators": 80, "min_samples_leaf": 0.001, "max_features": 0.3}),
-    (
-        "hist_gradient_boosting",
-        {"learning_rate": 0.05, "max_iter": 200, "max_leaf_nodes": 20, "min_samples_leaf": 20, "max_features": 0.5},
-    ),
-    ("linear", {"penalty": 1000.0}),
-)
-
-# Counts and amounts are often learned better by the Poisson deviance, whatever the metric.
-AMOUNT_TRIALS: tuple[tuple[str, Parameters], ...] = (
-    (
-        "hist_gradient_boosting",
-        {"loss": "poisson", "learning_rate": 0.08, "max_iter": 80, "max_leaf_nodes": 15, "min_samples_leaf": 40},
-    ),
-    ("linear", {"loss": "poisson", "penalty": 10.0}),
-)
-
-LOSSES = {
-    "neg_mean_absolute_error": "absolute_error",
-    "neg_median_absolute_error": "absolute_error",
-    "neg_mean_absolute_percentage_error": "absolute_error",
-    "d2_absolute_error_score": "absolute_error",
-    "neg_mean_poisson_deviance": "poisson",
-    "neg_mean_gamma_deviance": "gamma",
-    "neg_mean_squared_log_error": "log",
-    "neg_root_mean_squared_log_error": "log",
-}
+def _tries(
+    dataset: Dataset, split: Split, prediction: Prediction, progress: Progress
+) -> Iterator[tuple[Trial, Validation | None]]:
+    started = time.monotonic()
+    schedule = _schedule(dataset, split, prediction)
+    folds = _folds(dataset, split, prediction)
+    trials: list[Trial] = []
+    for number, (name, parameters) in enumerate(schedule, start=1):
+        if trials and not _affordable(name, trials, split, prediction, time.monotonic() - started):
+            return
+        progress(_done(number, len(schedule), prediction, started), f"trial {number}: {name}")
+        trial, validation = _try(number, name, parameters, dataset, folds, prediction)
+        trials.append(trial)
+        yield trial, validation
 
 
 def _schedule(dataset: Dataset, split: Split, prediction: Prediction) -> Sequence[tuple[str, Parameters]]:
@@ -232,7 +131,7 @@ def _schedule(dataset: Dataset, split: Split, prediction: Prediction) -> Sequenc
     return [trial for trial in trials if trial[0] in wanted][: prediction.search.trials]
 
 
-def _folds(dataset: Dataset, split: Split, prediction: Prediction) -> list[tuple[Rows, Rows]]:
+def _folds(dataset: Dataset, split: Split, prediction: Prediction) -> list[Fold]:
     rows = max(FEWEST_ROWS, int(ROWS_PER_SECOND * prediction.search.seconds))
     return [(thin(dataset, learn, rows), thin(dataset, judge, rows)) for learn, judge in split.folds]
 
@@ -259,7 +158,7 @@ def _try(
     name: str,
     parameters: Parameters,
     dataset: Dataset,
-    folds: Sequence[tuple[Rows, Rows]],
+    folds: Sequence[Fold],
     prediction: Prediction,
 ) -> tuple[Trial, Validation | None]:
     started = time.monotonic()
@@ -275,14 +174,18 @@ def _try(
 
 
 def _validate(
-    name: str, parameters: Parameters, dataset: Dataset, folds: Sequence[tuple[Rows, Rows]], prediction: Prediction
+    name: str, parameters: Parameters, dataset: Dataset, folds: Sequence[Fold], prediction: Prediction
 ) -> tuple[Validation, list[float]]:
-    outputs, scores = [], []
-    for learn, judge in folds:
+    def output_of(fold: Fold) -> NDArray[np.float64]:
+        learn, judge = fold
         pipeline = _fit(name, parameters, dataset, learn, prediction)
-        output = predict_output(pipeline, dataset.features.iloc[judge], prediction.task)
-        outputs.append(output)
-        scores.append(score(prediction.metric, prediction.task, dataset.known_target[judge], output))
+        return predict_output(pipeline, dataset.features.iloc[judge], prediction.task, len(dataset.classes))
+
+    outputs = in_threads(output_of, folds)
+    scores = [
+        score(prediction.metric, prediction.task, dataset.known_target[judge], output)
+        for (_, judge), output in zip(folds, outputs, strict=True)
+    ]
     if not np.isfinite(scores).all():
         raise ValueError(f"{prediction.metric} is not finite on a fold")
     rows = np.concatenate([judge for _, judge in folds])
@@ -292,17 +195,13 @@ def _validate(
 def _fit(name: str, parameters: Parameters, dataset: Dataset, rows: Rows, prediction: Prediction) -> Pipeline:
     family = PORTFOLIO[name]
     loss = LOSSES.get(prediction.metric, "squared_error")
-    pipeline = Pipeline(
-        [
-            ("encode", make_encoder(dataset.kinds, family.style, prediction.task)),
-            ("model", family.make(prediction.task, loss, prediction.seed, parameters)),
-        ]
-    )
+    model = family.make(prediction.task, loss, prediction.seed, parameters)
+    if prediction.task == "regression":
+        model = BoundedRegressor(model)
+    encoder = make_encoder(dataset.kinds, family.style, prediction.task)
+    pipeline = Pipeline([("encode", encoder), ("model", model)])
     rows = block_order(dataset, rows)
     target = dataset.known_target[rows]
     if prediction.task == "classification":
         target = target.astype(np.int64)
-    # Both cores fit; one predicts, as threads would add up a forest's trees in an order that varies.
-    with warnings.catch_warnings(), parallel_config("threading", n_jobs=-1):
-        warnings.simplefilter("ignore")  # a fit that has not quite converged shows in its score
-        return pipeline.fit(dataset.features.iloc[rows], target)
+    return one_core(pipeline.fit, dataset.features.iloc[rows], target)

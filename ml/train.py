@@ -43,7 +43,7 @@ class Run:
     def summary(self) -> str:
         """As a person would say it."""
         verdict = "champion" if self.is_champion else "stored" if self.is_good else "no better than the baseline"
-        return f"{self.estimator}: {self.standing}; {verdict}"
+        return f"{self.estimator}, {self.standing}; {verdict}"
 
 
 @dataclass(frozen=True)

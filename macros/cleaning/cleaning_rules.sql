@@ -1,6 +1,6 @@
 {#- The one place where cleaning rules are written. Staging rejects by them, the audit counts them.
     `reject` conditions see the columns of the source's staging model; `repair` and `flag` conditions
-    see the columns that fct_cleaning_rules joins to it. -#}
+    see the columns of the relation that int_receipt_rule_counts or int_campaign_rule_counts counts. -#}
 {% macro cleaning_rules(source_name) -%}
 
     {%- set volume_types = "'" ~ var('volume_product_types') | join("', '") ~ "'" -%}
@@ -25,7 +25,7 @@
             ['duplicate_key', 'reject', "occurrence > 1", "A second row for the same product; the first is kept."],
             ['missing_category', 'repair', "product_category is null", "No category: reads as unknown."],
             ['missing_type', 'repair', "product_type is null", "No type: reads as unknown."],
-            ['renamed_department', 'repair', "department <> source_department", "The till's department is mapped to a business department by seed department_map."],
+            ['merged_department', 'repair', "upper(department) <> source_department", "Seed department_map gives the till's department another name, mostly to merge small or overlapping ones."],
             ['unmapped_department', 'repair', "department is null", "The till's department is not in seed department_map: reads as unknown."],
             ['volume_product_elsewhere', 'repair', "product_type in (" ~ volume_types ~ ") and department <> '" ~ var('volume_department') ~ "'", "Fuel that the till files under another department is moved to var volume_department."],
             ['missing_package_size', 'flag', "package_size is null", "No package size; stays null."],

@@ -8,10 +8,12 @@
         '{{ rule.action }}' as action,
         '{{ rule.description | replace("'", "''") }}' as description,
         rule_{{ loop.index }} as rows_touched,
-        rows_total
+        rows_total,
+        rows_kept
     from (
         select
-            count(*) as rows_total
+            count(*) as rows_total,
+            count(case when reject_reason is null then 1 end) as rows_kept
             {%- for counted in rules %},
             count(
                 case

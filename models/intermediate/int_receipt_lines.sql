@@ -63,7 +63,7 @@ lines as (
         products.product_category,
         products.is_private_label,
         products.is_sold_by_volume,
-        products.is_in_catalogue,
+        coalesce(products.is_in_catalogue, false) as is_in_catalogue,
         demographics.household_id is not null as has_demographics
     from transactions
     left join days on transactions.transacted_at_utc = days.transacted_at_utc
@@ -78,7 +78,7 @@ promoted as (
         lines.*,
         case when lines.is_sold_by_volume then least(lines.quantity, 1) else lines.quantity end as units,
         case when lines.is_sold_by_volume then cast(lines.quantity as double) end as volume,
-        lines.sales_value + lines.shelf_discount + lines.coupon_match_discount as gross_value,
+        cast(lines.sales_value + lines.shelf_discount + lines.coupon_match_discount as decimal(12, 2)) as gross_value,
         coalesce(promoted_sales.is_on_display, false) as is_on_display,
         coalesce(promoted_sales.is_in_mailer, false) as is_in_mailer,
         promoted_sales.product_id is not null as is_promoted

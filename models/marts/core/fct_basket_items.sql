@@ -23,7 +23,7 @@ final as (
         shelf_discount,
         coupon_discount,
         coupon_match_discount,
-        cast(gross_value as decimal(12, 2)) as gross_value,
+        gross_value,
         cast(sales_value - coupon_discount as decimal(12, 2)) as customer_paid,
         is_on_display,
         is_in_mailer,

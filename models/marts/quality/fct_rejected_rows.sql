@@ -1,39 +1,24 @@
-{%- set keys = {
-    'transactions': ['basket_id', 'product_id'],
-    'products': ['product_id'],
-    'demographics': ['household_id'],
-    'campaign_descriptions': ['campaign_id'],
-    'campaigns': ['campaign_id', 'household_id'],
-    'coupons': ['coupon_upc', 'product_id', 'campaign_id'],
-    'coupon_redemptions': ['household_id', 'coupon_upc', 'campaign_id', 'redeemed_on'],
-    'promotions': ['product_id', 'store_id', 'week_number'],
-} -%}
 with
 
-{% for source_name in keys -%}
-{{ source_name }} as (
+receipts as (
 
-    select * from {{ ref('stg_journey__' ~ source_name) }}
-    where reject_reason is not null
+    select * from {{ ref('int_rejected_receipts') }}
 
 ),
 
-{% endfor -%}
-rejected as (
+campaigns as (
 
-    {% for source_name, columns in keys.items() -%}
-    select
-        '{{ source_name }}' as source_name,
-        reject_reason as reason,
-        concat_ws('|', {{ columns | join(', ') }}) as row_key,
-        {{ row_as_json(source_name) }} as row_json
-    from {{ source_name }}
-    {%- if not loop.last %}
+    select * from {{ ref('int_rejected_campaigns') }}
+
+),
+
+combined as (
+
+    select * from receipts
 
     union all
 
-    {% endif %}
-    {%- endfor %}
+    select * from campaigns
 
 ),
 
@@ -45,7 +30,7 @@ final as (
         reason,
         row_key,
         row_json
-    from rejected
+    from combined
 
 )
 

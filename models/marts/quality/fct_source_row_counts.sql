@@ -1,12 +1,14 @@
-{%- set source_names = [
-    'transactions', 'products', 'demographics', 'campaigns',
-    'campaign_descriptions', 'coupons', 'coupon_redemptions', 'promotions',
-] -%}
 with
 
-raw_counts as (
+receipts as (
 
-    select * from {{ ref('stg_journey__row_counts') }}
+    select * from {{ ref('int_receipt_rule_counts') }}
+
+),
+
+campaigns as (
+
+    select * from {{ ref('int_campaign_rule_counts') }}
 
 ),
 
@@ -16,28 +18,24 @@ rejected_rows as (
 
 ),
 
-{% for source_name in source_names -%}
-{{ source_name }} as (
+combined as (
 
-    select * from {{ ref('stg_journey__' ~ source_name) }}
-    where reject_reason is null
-
-),
-
-{% endfor -%}
-kept as (
-
-    {% for source_name in source_names -%}
-    select
-        '{{ source_name }}' as source_name,
-        count(*) as kept_rows
-    from {{ source_name }}
-    {%- if not loop.last %}
+    select * from receipts
 
     union all
 
-    {% endif %}
-    {%- endfor %}
+    select * from campaigns
+
+),
+
+counted as (
+
+    select
+        source_name,
+        max(rows_total) as raw_rows,
+        max(rows_kept) as kept_rows
+    from combined
+    group by source_name
 
 ),
 
@@ -54,13 +52,12 @@ rejected as (
 final as (
 
     select
-        raw_counts.source_name,
-        raw_counts.raw_rows,
-        kept.kept_rows,
+        counted.source_name,
+        counted.raw_rows,
+        counted.kept_rows,
         coalesce(rejected.rejected_rows, 0) as rejected_rows
-    from raw_counts
-    left join kept on raw_counts.source_name = kept.source_name
-    left join rejected on raw_counts.source_name = rejected.source_name
+    from counted
+    left join rejected on counted.source_name = rejected.source_name
 
 )
 

@@ -1,3 +1,9 @@
+{%- set amounts = {
+    'sales_value': 'sales_value',
+    'retail_disc': 'shelf_discount',
+    'coupon_disc': 'coupon_discount',
+    'coupon_match_disc': 'coupon_match_discount',
+} -%}
 with
 
 source as (
@@ -14,15 +20,14 @@ renamed as (
         household_id,
         store_id,
         quantity,
-        cast(sales_value as decimal(12, 2)) as sales_value,
-        cast(retail_disc as decimal(12, 2)) as shelf_discount,
-        cast(coupon_disc as decimal(12, 2)) as coupon_discount,
-        cast(coupon_match_disc as decimal(12, 2)) as coupon_match_discount,
+        {% for amount, name in amounts.items() -%}
+        cast({{ amount }} as decimal(12, 2)) as {{ name }},
+        {% endfor -%}
         week as source_week_number,
-        (
-            sales_value <> cast(cast(sales_value as decimal(12, 2)) as double)
-            or retail_disc <> cast(cast(retail_disc as decimal(12, 2)) as double)
-        ) as has_float_dust,
+        false
+        {%- for amount in amounts %}
+        or {{ amount }} <> cast(cast({{ amount }} as decimal(12, 2)) as double)
+        {%- endfor %} as has_float_dust,
         transaction_timestamp as transacted_at_utc
     from source
 

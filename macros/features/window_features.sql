@@ -1,0 +1,202 @@
+{# Features of an event relation over windows of days that end strictly before the as-of.
+
+   `counts`, `sums`, `averages` and `distincts` are column lists, or mappings of a feature's name to an SQL expression on
+   the events; each yields one column `<name>_<days>d` per window. Counts and sums are 0 without an event, averages null.
+   `recency` names a column with the days since the last event before the as-of (null when there is none). #}
+{% macro window_features(
+    snapshots, events, entity, as_of, event_time, windows,
+    counts=[], sums=[], averages=[], distincts=[], recency=none
+) %}
+    {% set plan = {
+        'entity': [entity] if entity is string else entity,
+        'counts': martlet.named(counts),
+        'sums': martlet.named(sums),
+        'averages': martlet.named(averages),
+        'distincts': martlet.named(distincts),
+    } %}
+    {{- adapter.dispatch('window_features', 'martlet')(snapshots, events, as_of, event_time, windows, plan, recency) }}
+{% endmacro %}
+
+
+{% macro named(columns) %}
+    {% if columns is mapping %}{{ return(columns) }}{% endif %}
+    {% set names = {} %}
+    {% for column in columns %}{% do names.update({column: column}) %}{% endfor %}
+    {{ return(names) }}
+{% endmacro %}
+
+
+{# The plain meaning, on any engine: join each as-of to all that happened before it. #}
+{% macro default__window_features(snapshots, events, as_of, event_time, windows, plan, recency) %}
+    select
+        {{ martlet.prefixed('snapshots_', plan.entity) }},
+        snapshots_.{{ as_of }}
+        {%- for days in windows %}
+            {%- set inside = 'events_.event_time_ >= snapshots_.' ~ as_of ~ ' - interval ' ~ days ~ ' day' %}
+            {%- for name in plan.counts %},
+        coalesce(cast(sum(case when {{ inside }} then events_.{{ name }} end) as bigint), 0) as {{ name }}_{{ days }}d
+            {%- endfor %}
+            {%- for name in plan.sums %},
+        coalesce(cast(sum(case when {{ inside }} then events_.{{ name }} end) as double), 0) as {{ name }}_{{ days }}d
+            {%- endfor %}
+            {%- for name in plan.averages %},
+        cast(avg(case when {{ inside }} then events_.{{ name }} end) as double) as {{ name }}_{{ days }}d
+            {%- endfor %}
+            {%- for name in plan.distincts %},
+        count(distinct case when {{ inside }} then events_.{{ name }} end) as {{ name }}_{{ days }}d
+            {%- endfor %}
+        {%- endfor %}
+        {%- if recency %},
+        cast({{ dbt.datediff('max(events_.event_time_)', 'snapshots_.' ~ as_of, 'day') }} as bigint) as {{ recency }}
+        {%- endif %}
+    from {{ snapshots }} as snapshots_
+    left join (
+        select
+            {{ plan.entity | join(', ') }},
+            {{ event_time }} as event_time_
+            {%- for kind in ['counts', 'sums', 'averages', 'distincts'] -%}
+                {%- for name, expression in plan[kind].items() %},
+            {{ expression }} as {{ name }}
+                {%- endfor -%}
+            {%- endfor %}
+        from {{ events }}
+    ) as events_
+        on {{ martlet.same_entity('events_', 'snapshots_', plan.entity) }}
+        and events_.event_time_ < snapshots_.{{ as_of }}
+    group by {{ martlet.prefixed('snapshots_', plan.entity) }}, snapshots_.{{ as_of }}
+{% endmacro %}
+
+
+{# The fast plan: running totals per entity, looked up by as-of joins just before the as-of and before each window's start;
+   their difference is the window. Exact for whole numbers and decimals.
+
+   Distinct counts become sums too. Of the occurrences of one value, those less than a window apart make a chain, and a
+   value counts while its chain has begun before the as-of and has not ended before the window's start. #}
+{% macro duckdb__window_features(snapshots, events, as_of, event_time, windows, plan, recency) %}
+    {% set entity = plan.entity | join(', ') %}
+    {% set totals = martlet.running_columns(plan, windows) %}
+    with
+    {%- for name, expression in plan.distincts.items() %}
+    occurrences_of_{{ name }} as (
+        select distinct {{ entity }}, {{ event_time }} as event_time_, {{ expression }} as value_
+        from {{ events }}
+        where {{ expression }} is not null
+    ),
+
+    neighbours_of_{{ name }} as (
+        select
+            *,
+            lag(event_time_) over chain_ as previous_,
+            lead(event_time_) over chain_ as next_
+        from occurrences_of_{{ name }}
+        window chain_ as (partition by {{ entity }}, value_ order by event_time_)
+    ),
+
+    chains_of_{{ name }} as (
+        select
+            {{ entity }},
+            event_time_
+            {%- for days in windows %},
+            count(*) filter (previous_ is null or previous_ + interval {{ days }} day < event_time_) as {{ name }}_{{ days }}d_began_,
+            count(*) filter (next_ is null or event_time_ + interval {{ days }} day < next_) as {{ name }}_{{ days }}d_ended_
+            {%- endfor %}
+        from neighbours_of_{{ name }}
+        group by {{ entity }}, event_time_
+    ),
+    {% endfor %}
+    instants_ as (
+        select
+            {{ entity }},
+            {{ event_time }} as event_time_
+            {%- for name, expression in plan.counts.items() | list + plan.sums.items() | list %},
+            coalesce(sum({{ expression }}), 0) as {{ name }}_
+            {%- endfor %}
+            {%- for name, expression in plan.averages.items() %},
+            coalesce(sum({{ expression }}), 0) as {{ name }}_,
+            count({{ expression }}) as {{ name }}_rows_
+            {%- endfor %}
+        from {{ events }}
+        group by {{ entity }}, event_time_
+    ),
+
+    running_ as (
+        select
+            {{ entity }},
+            event_time_
+            {%- for column in totals %},
+            sum(coalesce({{ column }}, 0)) over so_far_ as {{ column }}
+            {%- endfor %}
+        from instants_
+        {%- for name in plan.distincts %}
+        left join chains_of_{{ name }} using ({{ entity }}, event_time_)
+        {%- endfor %}
+        window so_far_ as (partition by {{ entity }} order by event_time_ rows unbounded preceding)
+    )
+
+    select
+        {{ martlet.prefixed('snapshots_', plan.entity) }},
+        snapshots_.{{ as_of }}
+        {%- for days in windows %}
+            {%- set before = 'before_' ~ days ~ 'd_' %}
+            {%- for name in plan.counts %},
+        cast({{ martlet.difference(name ~ '_', before) }} as bigint) as {{ name }}_{{ days }}d
+            {%- endfor %}
+            {%- for name in plan.sums %},
+        cast({{ martlet.difference(name ~ '_', before) }} as double) as {{ name }}_{{ days }}d
+            {%- endfor %}
+            {%- for name in plan.averages %},
+        cast({{ martlet.difference(name ~ '_', before) }} as double)
+            / nullif({{ martlet.difference(name ~ '_rows_', before) }}, 0) as {{ name }}_{{ days }}d
+            {%- endfor %}
+            {%- for name in plan.distincts %}
+                {%- set column = name ~ '_' ~ days ~ 'd' %},
+        cast({{ martlet.difference(column ~ '_began_', before, column ~ '_ended_') }} as bigint) as {{ column }}
+            {%- endfor %}
+        {%- endfor %}
+        {%- if recency %},
+        {{ dbt.datediff('now_.event_time_', 'snapshots_.' ~ as_of, 'day') }} as {{ recency }}
+        {%- endif %}
+    from {{ snapshots }} as snapshots_
+    asof left join running_ as now_
+        on {{ martlet.same_entity('now_', 'snapshots_', plan.entity) }}
+        and now_.event_time_ < snapshots_.{{ as_of }}
+    {%- for days in windows %}
+    asof left join running_ as before_{{ days }}d_
+        on {{ martlet.same_entity('before_' ~ days ~ 'd_', 'snapshots_', plan.entity) }}
+        and before_{{ days }}d_.event_time_ < snapshots_.{{ as_of }} - interval {{ days }} day
+    {%- endfor %}
+{% endmacro %}
+
+
+{% macro running_columns(plan, windows) %}
+    {% set columns = [] %}
+    {% for name in plan.counts.keys() | list + plan.sums.keys() | list + plan.averages.keys() | list %}
+        {% do columns.append(name ~ '_') %}
+    {% endfor %}
+    {% for name in plan.averages %}
+        {% do columns.append(name ~ '_rows_') %}
+    {% endfor %}
+    {% for name in plan.distincts %}
+        {% for days in windows %}
+            {% do columns.extend([name ~ '_' ~ days ~ 'd_began_', name ~ '_' ~ days ~ 'd_ended_']) %}
+        {% endfor %}
+    {% endfor %}
+    {{ return(columns) }}
+{% endmacro %}
+
+
+{% macro difference(column, before, earlier=none) -%}
+    coalesce(now_.{{ column }}, 0) - coalesce({{ before }}.{{ earlier or column }}, 0)
+{%- endmacro %}
+
+
+{% macro prefixed(relation, columns) -%}
+    {% for column in columns %}{{ relation }}.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
+{%- endmacro %}
+
+
+{% macro same_entity(left_relation, right_relation, columns) -%}
+    {% for column in columns -%}
+        {{ left_relation }}.{{ column }} = {{ right_relation }}.{{ column }}{{ ' and ' if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}

@@ -1,0 +1,19 @@
+{# Creates the missing tables of the source `ml`, empty, with the columns and types that its YAML gives them. Run at the
+   start, it lets a project build before the first prediction; what exists already stays as it is. #}
+{% macro create_ml_tables() %}
+    {% if execute %}
+        {% for table in graph.sources.values() | selectattr('source_name', 'equalto', 'ml') %}
+            {% set relation = api.Relation.create(
+                database=table.database, schema=table.schema, identifier=table.identifier
+            ) %}
+            {% if loop.first %}{% do adapter.create_schema(relation) %}{% endif %}
+            {% call statement(auto_begin=false) %}
+                create table if not exists {{ relation }} (
+                    {%- for column in table.columns.values() %}
+                    {{ adapter.quote(column.name) }} {{ column.data_type }}{{ ',' if not loop.last }}
+                    {%- endfor %}
+                )
+            {% endcall %}
+        {% endfor %}
+    {% endif %}
+{% endmacro %}

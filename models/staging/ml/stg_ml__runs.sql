@@ -1,0 +1,55 @@
+with
+
+source as (
+
+    select * from {{ source('ml', 'runs') }}
+
+),
+
+renamed as (
+
+    select
+        -- ids
+        run_id,
+
+        -- strings
+        prediction,
+        task,
+        target,
+        metric,
+        estimator,
+        baseline,
+        feature_model,
+        features,
+        declaration,
+        declaration_sha256,
+        pipeline_uri,
+        pipeline_sha256,
+        git_commit,
+        manifest_sha256,
+        data_fingerprint,
+        versions,
+
+        -- numbers
+        rows_trained,
+        rows_tested,
+        positive_rate,
+        pipeline_bytes,
+        seed,
+        seconds,
+
+        -- booleans
+        is_good,
+
+        -- dates
+        started_at,
+        finished_at,
+        first_as_of,
+        last_as_of,
+        tested_from,
+        tested_to
+    from source
+
+)
+
+select * from renamed

@@ -1,0 +1,106 @@
+"""Projects for the tests: a tiny one that each test may spoil, and the grocer's, built once on its whole data."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+from ml.cli import main
+
+ROOT = Path(__file__).parents[2]
+CELLAR = ROOT / "tests" / "projects" / "cellar"
+MARTLET = (sys.executable, "-m", "ml")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A project on disk with its warehouse and dbt's artifacts."""
+
+    directory: Path
+    warehouse: Path
+    target: Path
+
+    def martlet(self, *arguments: str) -> Result:
+        """Run a martlet command in this process, from another folder than the project's."""
+        return CliRunner().invoke(main, [*arguments, "--project-dir", str(self.directory)])
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Start a martlet command in a process of its own."""
+        command = [*MARTLET, *arguments, "--project-dir", str(self.directory)]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def sql(self, statement: str) -> pd.DataFrame:
+        """Run SQL on the warehouse."""
+        with duckdb.connect(str(self.warehouse)) as database:
+            result = database.execute(statement)
+            return result.df() if result.description else pd.DataFrame()
+
+    def count(self, table: str) -> int:
+        """The number of rows of a table."""
+        return int(self.sql(f"select count(*) as rows from {table}")["rows"][0])
+
+
+def _cellar(directory: Path) -> Place:
+    return Place(directory, directory / "cellar.duckdb", directory / "target")
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of the person who runs the tests, and no project above the current folder, plays a part."""
+    for name in [name for name in os.environ if name.startswith(("DBT_", "MARTLET_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def _finished_cellar(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("finished") / "cellar"
+    shutil.copytree(CELLAR, directory)
+    result = _cellar(directory).martlet("run")
+    assert result.exit_code == 0, result.output
+    return directory
+
+
+@pytest.fixture
+def cellar(_finished_cellar: Path, tmp_path: Path) -> Place:
+    """The tiny project after one `martlet run`; a copy that the test may change."""
+    directory = tmp_path / "cellar"
+    shutil.copytree(_finished_cellar, directory, symlinks=True)
+    return _cellar(directory)
+
+
+@pytest.fixture
+def fresh_cellar(tmp_path: Path) -> Place:
+    """The tiny project as it is committed: nothing parsed, built or trained."""
+    directory = tmp_path / "cellar"
+    shutil.copytree(CELLAR, directory)
+    return _cellar(directory)
+
+
+@pytest.fixture
+def holder() -> "Callable[[Path], subprocess.Popen[str]]":
+    """Starts a process that holds a database until its standard input is closed."""
+    held: list[subprocess.Popen[str]] = []
+
+    def hold(path: Path) -> "subprocess.Popen[str]":
+        script = f"import duckdb, sys; d = duckdb.connect({str(path)!r}); print('held', flush=True); sys.stdin.read()"
+        process = subprocess.Popen(
+            [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        held.append(process)
+        return process
+
+    yield hold  # type: ignore[misc]
+    for process in held:
+        process.kill()
+        process.wait()
