@@ -1,6 +1,7 @@
 """The command line: translates options into calls and outcomes into exit codes; the work is done elsewhere."""
 
 import functools
+import json
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -18,6 +19,10 @@ from ml.warehouse import opened
 
 Command = Callable[..., Any]
 
+PROFILE_COLUMNS = (
+    *("column_name", "column_type", "rows", "nulls", "distinct_values", "min_value", "max_value"),
+    *("quantiles 5 25 50 75 95 %", "top values"),
+)
 DESCRIBE = "\0describe"  # no profile can have this name
 PROFILE = click.option("--profile", metavar="NAME", help="Profile to use instead of the project's.")
 PROFILE_OR_DESCRIBE = click.option(
@@ -201,10 +206,16 @@ def _describe(invocation: Invocation) -> bool:
     ):
         profiles = profile_sources(project.manifest, warehouse, progress)
         step.message = f"{len(profiles)} columns, kept in ml.source_profiles"
-    shown = ["column_type", "rows", "nulls", "distinct_values", "min_value", "max_value", "quantiles", "top_values"]
     for (source, table), rows in profiles.groupby(["source_name", "table_name"]):
-        report.table(f"{source}.{table}", ["column_name", *shown], rows[["column_name", *shown]].to_numpy().tolist())
+        report.table(f"{source}.{table}", PROFILE_COLUMNS, [_described(row) for row in rows.to_dict("records")])
     return True
+
+
+def _described(row: dict[Any, Any]) -> list[object]:
+    """A source column for people: quantiles and top values in few words."""
+    quantiles = " ".join(f"{value:.4g}" for value in json.loads(row["quantiles"]).values())
+    top = ", ".join(f"{value} ({count})" for value, count in json.loads(row["top_values"])[:3])
+    return [*(row[name] for name in PROFILE_COLUMNS[:7]), quantiles, top]
 
 
 @main.command()

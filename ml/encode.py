@@ -137,7 +137,7 @@ def add_logs(matrix: Matrix) -> Matrix:
 def _date_parts(dates: pd.Series) -> list[Matrix]:
     """Days since the epoch, the month and the day of the week; NaN where there is no date."""
     days = (dates.to_numpy("datetime64[us]") - EPOCH) / np.timedelta64(1, "D")
-    return [days, dates.dt.month.to_numpy(np.float64), dates.dt.dayofweek.to_numpy(np.float64)]
+    return [days, dates.dt.month.to_numpy(np.float64), dates.dt.day_of_week.to_numpy(np.float64)]
 
 
 def _levels(column: pd.Series) -> NDArray[np.object_]:

@@ -6,6 +6,7 @@ from ml import ledger, state
 from ml.dbt import Dbt, DbtResult
 from ml.declaration import Prediction, read_predictions, select_predictions
 from ml.errors import MartletError, WarehouseMissingError
+from ml.profile import profile_sources
 from ml.project import Project, open_project
 from ml.publish import publish
 from ml.report import Report
@@ -47,6 +48,9 @@ def run(project: Project, report: Report, *, wait: float = 0.0) -> Outcome:
         upstream = [f"+exposure:{prediction.name}" for prediction in predictions] if options.select else []
         _build(dbt, report, outcome, "models before predictions", upstream, _readers(project, None))
     with opened(project, wait) as warehouse:
+        if not current:
+            with report.step("profile", "new sources") as step, report.progress("profile") as progress:
+                step.message = f"{len(profile_sources(project.manifest, warehouse, progress, only_new=True))} columns"
         for prediction in predictions:
             _predict(prediction, warehouse, project, report, outcome)
     if outcome.has_news or not current:

@@ -3,10 +3,6 @@
     {{ return(adapter.dispatch('each_day', 'martlet')(first_date, last_date)) }}
 {%- endmacro %}
 
-{% macro default__each_day(first_date, last_date) -%}
-    select explode(sequence(date '{{ first_date }}', date '{{ last_date }}')) as date_day
-{%- endmacro %}
-
 {% macro duckdb__each_day(first_date, last_date) -%}
     select cast(unnest(generate_series(date '{{ first_date }}', date '{{ last_date }}', interval 1 day)) as date) as date_day
 {%- endmacro %}

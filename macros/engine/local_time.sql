@@ -3,10 +3,6 @@
     {{ return(adapter.dispatch('local_time', 'martlet')(utc_timestamp)) }}
 {%- endmacro %}
 
-{% macro default__local_time(utc_timestamp) -%}
-    from_utc_timestamp({{ utc_timestamp }}, '{{ var("store_timezone") }}')
-{%- endmacro %}
-
 {#- Built from microseconds, because a cast would read the timestamp on the session's own clock. -#}
 {% macro duckdb__local_time(utc_timestamp) -%}
     make_timestamptz(epoch_us({{ utc_timestamp }})) at time zone '{{ var("store_timezone") }}'

@@ -3,10 +3,6 @@
     {{ return(adapter.dispatch('row_as_json', 'martlet')(table_alias)) }}
 {%- endmacro %}
 
-{% macro default__row_as_json(table_alias) -%}
-    to_json(struct({{ table_alias }}.*))
-{%- endmacro %}
-
 {% macro duckdb__row_as_json(table_alias) -%}
     cast(to_json({{ table_alias }}) as varchar)
 {%- endmacro %}

@@ -20,7 +20,8 @@ counted as (
     select
         grouped_by,
         {{ count_few_distinct('store_index') }} as all_values,
-        {{ count_few_distinct('store_index', 'is_counted') }} as counted_values
+        {{ count_few_distinct('store_index', 'is_counted') }} as counted_values,
+        {{ martlet.default__count_few_distinct('store_index', 'is_counted') }} as plainly_counted_values
     from cases
     group by grouped_by
 
@@ -30,3 +31,4 @@ select * from counted
 where
     (grouped_by = 'a' and (all_values <> 2 or counted_values <> 2))
     or (grouped_by = 'b' and (all_values <> 1 or counted_values <> 0))
+    or counted_values <> plainly_counted_values

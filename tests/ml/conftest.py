@@ -104,3 +104,38 @@ def holder() -> "Callable[[Path], subprocess.Popen[str]]":
     for process in held:
         process.kill()
         process.wait()
+
+
+@dataclass(frozen=True)
+class Built:
+    """The grocer's project after `dbt build` alone, `martlet run`, `martlet run` and `dbt build` once more."""
+
+    directory: Path
+    warehouse: Path
+    target: Path
+    outputs: dict[str, "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def built_project(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """The grocer's whole data through every step that its users take, in a warehouse of its own."""
+    folder = tmp_path_factory.mktemp("grocer")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("DBT_", "MARTLET_"))}
+    environment |= {
+        "MARTLET_WAREHOUSE": str(folder / "warehouse" / "martlet.duckdb"),
+        "DBT_TARGET_PATH": str(folder / "target"),
+        "DBT_LOG_PATH": str(folder / "logs"),
+    }
+    (folder / "warehouse").mkdir()
+    places = f"{{pipelines: {folder / 'pipelines'}, published: {folder / 'published'}}}"
+    commands = {
+        "first build": [str(Path(sys.executable).with_name("dbt")), "build", "--vars", places],
+        "run": [*MARTLET, "run", "--vars", places],
+        "second run": [*MARTLET, "run", "--vars", places],
+        "last build": [str(Path(sys.executable).with_name("dbt")), "build", "--vars", places],
+    }
+    outputs = {
+        name: subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        for name, command in commands.items()
+    }
+    return Built(ROOT, folder / "warehouse" / "martlet.duckdb", folder / "target", outputs)

@@ -13,7 +13,7 @@ KINDS = {"signal": "number", "noise": "number", "member": "boolean", "region": "
 QUICK = Search(trials=2)
 
 
-def declare(**settings: Any) -> Prediction:
+def declare(**settings: object) -> Prediction:
     """A declaration; whatever is not given has a plain value."""
     plain: dict[str, Any] = {
         "name": "churn",
@@ -34,7 +34,7 @@ def declare(**settings: Any) -> Prediction:
     return Prediction(**{**plain, **settings})
 
 
-def declare_spend(**settings: Any) -> Prediction:
+def declare_spend(**settings: object) -> Prediction:
     """A declaration of a regression."""
     return declare(target="spend", task="regression", metric="neg_root_mean_squared_error", **settings)
 

@@ -149,7 +149,7 @@ def test_too_little_history_is_explained(weeks: int) -> None:
 def test_one_class_on_a_side_is_explained() -> None:
     frame = weekly()
     frame["churned"] = frame["as_of"] == frame["as_of"].max()
-    with pytest.raises(DataError, match="of 1 classes to train.*two classes on each side"):
+    with pytest.raises(DataError, match=r"of 1 classes to train.*two classes on each side"):
         split_rows(make_dataset(frame, declare(), KINDS), declare())
 
 

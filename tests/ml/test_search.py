@@ -5,7 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml import portfolio, search as searching
+from ml import portfolio
+from ml import search as searching
 from ml.dataset import Dataset, make_dataset, split_rows
 from ml.declaration import Prediction, Search
 from ml.errors import DataError
@@ -75,12 +76,12 @@ def test_a_failing_trial_becomes_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.trials[0].status == "failed: RuntimeError: out of order"
     assert np.isnan(result.trials[0].score)
     assert result.best.estimator == "linear"
-    with pytest.raises(DataError, match="every estimator failed; .*out of order"):
+    with pytest.raises(DataError, match=r"every estimator failed; .*out of order"):
         found(churn(), declare(estimators=("hist_gradient_boosting",)))
 
 
 def test_an_unknown_estimator_is_refused() -> None:
-    with pytest.raises(DataError, match="unknown estimator 'liner'. Did you mean 'linear'"):
+    with pytest.raises(DataError, match=r"unknown estimator 'liner'\. Did you mean 'linear'"):
         found(churn(), declare(estimators=("liner",)))
 
 

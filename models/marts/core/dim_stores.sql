@@ -6,10 +6,9 @@ baskets as (
 
 ),
 
-promotions as (
+promoted_sales as (
 
-    select * from {{ ref('stg_journey__promotions') }}
-    where reject_reason is null
+    select * from {{ ref('int_promoted_sales') }}
 
 ),
 
@@ -28,21 +27,21 @@ trading as (
 
 promoting as (
 
-    select distinct store_id from promotions
+    select distinct store_id from promoted_sales
 
 ),
 
 final as (
 
     select
-        coalesce(trading.store_id, promoting.store_id) as store_id,
+        trading.store_id,
         trading.first_trading_date,
         trading.last_trading_date,
-        coalesce(trading.baskets, 0) as baskets,
-        coalesce(trading.revenue, 0) as revenue,
+        trading.baskets,
+        trading.revenue,
         promoting.store_id is not null as has_promotion_data
     from trading
-    full outer join promoting on trading.store_id = promoting.store_id
+    left join promoting on trading.store_id = promoting.store_id
 
 )
 

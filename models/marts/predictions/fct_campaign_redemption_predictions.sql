@@ -1,0 +1,56 @@
+with
+
+scores as (
+
+    select * from {{ ref('stg_ml__campaign_redemption') }}
+
+),
+
+champions as (
+
+    select * from {{ ref('int_champions') }}
+
+),
+
+campaigns as (
+
+    select * from {{ ref('dim_campaigns') }}
+
+),
+
+outcomes as (
+
+    select * from {{ ref('int_campaign_outcomes') }}
+
+),
+
+current_scores as (
+
+    {{ champion_rows('scores', 'champions', ['campaign_id', 'household_id', 'as_of_date']) | indent(4) }}
+
+),
+
+predictions as (
+
+    select
+        current_scores.campaign_id,
+        current_scores.household_id,
+        current_scores.as_of_date,
+        campaigns.campaign_type,
+        current_scores.prediction,
+        current_scores.predicted_class,
+        outcomes.has_redeemed,
+        current_scores.reasons,
+        current_scores.run_id,
+        current_scores.is_champion,
+        current_scores.scored_at
+    from current_scores
+    left join campaigns
+        on current_scores.campaign_id = campaigns.campaign_id
+    left join outcomes
+        on current_scores.campaign_id = outcomes.campaign_id
+        and current_scores.household_id = outcomes.household_id
+
+)
+
+select * from predictions

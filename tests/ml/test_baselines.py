@@ -1,0 +1,89 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from ml.baselines import baseline
+from ml.dataset import make_dataset, split_rows
+from ml.scorers import score
+from tests.ml.frames import KINDS, churn, declare, declare_spend, weekly
+
+
+def test_without_history_the_shares_are_the_best_guess() -> None:
+    prediction = declare(metric="neg_log_loss")
+    dataset = churn()
+    split = split_rows(dataset, prediction)
+    naive = baseline(dataset, split, prediction)
+    assert naive.name == "class shares"
+    assert set(naive.output(split.test)) == {dataset.known_target[split.train].mean()}
+
+
+def test_habits_of_an_entity_are_found() -> None:
+    frame = weekly(customers=100).assign(churned=lambda rows: rows["customer"] % 2 == 0)
+    dataset = make_dataset(frame, declare(), KINDS)
+    split = split_rows(dataset, declare())
+    naive = baseline(dataset, split, declare())
+    assert naive.name == "past mean of customer"
+    assert score("roc_auc", "classification", dataset.known_target[split.test], naive.output(split.test)) == 1
+
+
+def test_one_column_of_an_entity_can_be_the_best_history() -> None:
+    frame = weekly(customers=100).assign(
+        churned=lambda rows: rows["customer"] % 2 == 0, campaign=lambda rows: rows["as_of"].astype("int64")
+    )
+    prediction = declare(entity=("campaign", "customer"))
+    dataset = make_dataset(frame, prediction, KINDS)
+    assert baseline(dataset, split_rows(dataset, prediction), prediction).name == "past mean of customer"
+
+
+def test_an_outcome_is_known_one_horizon_later() -> None:
+    frame = weekly(customers=50)
+    prediction = declare_spend()
+    # Every customer's value is the number of its week: the last known value gives its age away.
+    week = ((frame["as_of"] - frame["as_of"].min()).dt.days // 7).astype(float)
+    dataset = make_dataset(frame.assign(spend=week), prediction, KINDS)
+    split = split_rows(dataset, prediction)
+    naive = baseline(dataset, split, prediction)
+    assert naive.name == "last value of customer"
+    assert np.array_equal(naive.output(split.test), dataset.known_target[split.test] - 4)
+
+
+def test_without_horizon_a_row_never_knows_its_own_outcome() -> None:
+    prediction = replace(declare_spend(), horizon=None)
+    frame = weekly(customers=50)
+    week = ((frame["as_of"] - frame["as_of"].min()).dt.days // 7).astype(float)
+    dataset = make_dataset(frame.assign(spend=week), prediction, KINDS)
+    split = split_rows(dataset, prediction)
+    naive = baseline(dataset, split, prediction)
+    assert np.array_equal(naive.output(split.test), dataset.known_target[split.test] - 1)
+
+
+def test_the_median_wins_for_absolute_errors_of_skewed_amounts() -> None:
+    prediction = replace(declare_spend(as_of=None, horizon=None), metric="neg_mean_absolute_error")
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame({"customer": np.arange(2000), "noise": 1.0, "spend": random.exponential(size=2000) ** 3})
+    dataset = make_dataset(frame, prediction, {"noise": "number"})
+    assert baseline(dataset, split_rows(dataset, prediction), prediction).name == "overall median"
+
+
+def test_several_classes_get_a_share_each() -> None:
+    random = np.random.default_rng(0)
+    frame = weekly().assign(churned=random.choice(["a", "b", "c"], 60 * 24, p=[0.6, 0.3, 0.1]))
+    prediction = declare(metric="neg_log_loss")
+    dataset = make_dataset(frame, prediction, KINDS)
+    split = split_rows(dataset, prediction)
+    naive = baseline(dataset, split, prediction)
+    assert naive.name == "class shares"
+    assert np.allclose(naive.output(split.test)[0], [0.6, 0.3, 0.1], atol=0.05)
+
+
+def test_the_test_rows_have_no_say() -> None:
+    frame = weekly(customers=100)
+    dataset = make_dataset(frame, declare(), KINDS)
+    split = split_rows(dataset, declare())
+    before = baseline(dataset, split, declare())
+    assert dataset.target is not None
+    dataset.target[split.test] = 1 - dataset.target[split.test]
+    after = baseline(dataset, split, declare())
+    assert after.name == before.name
+    assert np.array_equal(after.output(split.test), before.output(split.test))

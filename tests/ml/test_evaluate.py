@@ -1,0 +1,141 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ml import evaluate
+from ml.dataset import make_dataset, split_rows
+from ml.declaration import Search
+from ml.evaluate import importances, metric_table, profiles
+from ml.search import search
+from tests.ml.frames import KINDS, churn, declare, declare_spend, weekly
+
+PROFILE = [
+    "feature",
+    "kind",
+    "rows",
+    "nulls",
+    "distinct_values",
+    "mean",
+    "std",
+    "min",
+    "max",
+    "quantile_edges",
+    "bin_counts",
+    "top_values",
+]
+
+
+def outcomes(rows: int = 500) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
+    random = np.random.default_rng(0)
+    output = random.random(rows)
+    return (random.random(rows) < output).astype(float), output, pd.DataFrame({"customer": np.arange(rows)})
+
+
+def test_the_declared_metric_comes_first_and_once() -> None:
+    y, output, keys = outcomes()
+    for metric in ("roc_auc", "accuracy", "neg_log_loss", "f1"):
+        names = [row.metric for row in metric_table(y, output, declare(metric=metric), keys)]
+        assert names[0] == metric
+        assert len(set(names)) == len(names)
+        assert set(evaluate.BINARY) <= set(names)
+
+
+def test_intervals_hold_the_value_and_are_repeatable() -> None:
+    y, output, keys = outcomes()
+    table = metric_table(y, output, declare(metric="f1"), keys)
+    assert all(row.lower <= row.value <= row.upper for row in table)
+    assert table == metric_table(y, output, declare(metric="f1"), keys)
+
+
+def test_a_negated_metric_mirrors_its_measure() -> None:
+    y, output, keys = outcomes()
+    table = {row.metric: row for row in metric_table(y, output, declare(metric="neg_log_loss"), keys)}
+    same, mirror = table["log_loss"], table["neg_log_loss"]
+    assert (mirror.value, mirror.lower, mirror.upper) == (-same.value, -same.upper, -same.lower)
+
+
+def test_rows_of_one_entity_count_as_one() -> None:
+    y, output, keys = outcomes(200)
+    plain = metric_table(y, output, declare(), keys)[0]
+    tenfold = pd.concat([keys] * 10)
+    repeated = metric_table(np.tile(y, 10), np.tile(output, 10), declare(), tenfold)[0]
+    assert repeated.value == pytest.approx(plain.value)
+    assert repeated.upper - repeated.lower == pytest.approx(plain.upper - plain.lower, rel=0.01)
+
+
+def test_the_interval_covers_the_truth_as_often_as_promised() -> None:
+    random = np.random.default_rng(0)
+    held = 0
+    for _ in range(60):
+        y = random.normal(size=150)
+        table = metric_table(y, np.zeros(150), declare_spend(), pd.DataFrame({"customer": np.arange(150)}))
+        rmse = next(row for row in table if row.metric == "rmse")
+        held += rmse.lower <= 1 <= rmse.upper
+    assert held >= 52
+
+
+def test_regression_and_several_classes_have_their_own_metrics() -> None:
+    y, output, keys = outcomes()
+    assert {row.metric for row in metric_table(y, output, declare_spend(), keys)} > set(evaluate.REGRESSION)
+    three = np.column_stack([output / 2, output / 2, 1 - output])
+    names = {row.metric for row in metric_table(y, three, declare(metric="neg_log_loss"), keys)}
+    assert names == {*evaluate.SEVERAL, "neg_log_loss"}
+
+
+@pytest.mark.parametrize("estimator", ["hist_gradient_boosting", "linear"])
+def test_the_signal_is_the_most_important_feature(estimator: str) -> None:
+    prediction = declare(estimators=(estimator,), search=Search(trials=1))
+    frame = weekly().assign(constant=1.0)
+    dataset = make_dataset(frame, prediction, {**KINDS, "constant": "number"})
+    split = split_rows(dataset, prediction)
+    found = search(dataset, split, prediction, lambda _done, _note: None)
+    table = importances(found.estimator, dataset, split.test, prediction)
+    assert table["feature"][0] == "signal"
+    assert table["importance"][0] > 0.2
+    assert table["importance_rank"].tolist() == list(range(1, 7))
+    assert table.set_index("feature")["importance"]["constant"] == 0
+    assert abs(table.set_index("feature")["importance"]["noise"]) < 0.05
+
+
+def test_importances_of_a_part_at_a_time_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset, prediction = churn(), declare(search=Search(trials=1))
+    split = split_rows(dataset, prediction)
+    found = search(dataset, split, prediction, lambda _done, _note: None)
+    whole = importances(found.estimator, dataset, split.test, prediction)
+    monkeypatch.setattr(evaluate, "CELLS", 1)
+    pd.testing.assert_frame_equal(whole, importances(found.estimator, dataset, split.test, prediction))
+
+
+def test_profiles_describe_every_feature_target_and_prediction() -> None:
+    dataset = churn()
+    table = profiles(dataset, np.linspace(0, 1, len(dataset)))
+    assert list(table.columns) == PROFILE
+    rows = table.set_index("feature")
+    assert list(rows.index) == [*KINDS, "prediction", "target"]
+    assert rows["kind"].to_dict() == {**KINDS, "prediction": "prediction", "target": "target"}
+    assert (rows["rows"] == len(dataset)).all()
+    assert rows["nulls"]["region"] == dataset.features["region"].isna().sum()
+    assert json.loads(rows["top_values"]["region"]).keys() == {"north", "south", "west"}
+    for name in ("signal", "member", "joined", "prediction"):
+        edges, counts = json.loads(rows["quantile_edges"][name]), json.loads(rows["bin_counts"][name])
+        assert len(edges) == len(counts) + 1
+        assert sum(counts) == rows["rows"][name] - rows["nulls"][name]
+    assert len(json.loads(rows["bin_counts"]["signal"])) == 20
+
+
+def test_profiles_of_empty_and_constant_columns() -> None:
+    frame = weekly().assign(nothing=None, same=7)
+    dataset = make_dataset(frame, declare(), {"nothing": "number", "same": "number"})
+    rows = profiles(dataset, np.zeros(len(dataset))).set_index("feature")
+    assert rows["nulls"]["nothing"] == len(dataset)
+    assert pd.isna(rows["mean"]["nothing"])
+    assert json.loads(rows["bin_counts"]["same"]) == [len(dataset)]
+
+
+def test_calendar_dates_are_profiled_in_days() -> None:
+    prediction = replace(declare(), as_of=None, horizon=None)
+    rows = profiles(make_dataset(weekly(), prediction, KINDS), np.zeros(60 * 24)).set_index("feature")
+    assert 19_000 < rows["mean"]["joined"] < 20_000
