@@ -1,8 +1,8 @@
 """Time and memory of `martlet run` on the grocer's whole data, beside the bare SQL of the same models.
 
-Run it with `make benchmark`. The first run starts from nothing; the second finds that nothing has changed. The bare SQL is
-what dbt compiled, run as plain statements in one database process: the least that any tool could take. Read the ratios:
-absolute times depend on the machine and on what else it does.
+Run it with `make benchmark`. The first run starts from nothing; the second finds that nothing has changed. The bare
+SQL is what dbt compiled, run as plain statements in one database process: the least that any tool could take. Read the
+ratios: absolute times depend on the machine and on what else it does.
 """
 
 import json

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ml.errors import DbtError
+from ml.errors import DbtError, ProjectError
 from ml.project import Project
 
 
@@ -22,6 +22,7 @@ class DbtResult:
     invocation_id: str
     models: int
     tests: int
+    warnings: tuple[str, ...]
     seconds: float
     slowest: tuple[tuple[str, float], ...]
 
@@ -38,15 +39,16 @@ class Dbt:
         """Write the manifest anew.
 
         Raises:
-            DbtError: the project can't be parsed.
+            ProjectError: the project can't be parsed.
         """
-        self._parsed = self._invoke("parse", [], self._project)
+        self._parsed = self._invoke("parse", [])
 
     def build(self, select: Sequence[str] = (), exclude: Sequence[str] = ()) -> DbtResult:
         """`dbt build` of a selection; nothing selected means all of it.
 
         Raises:
-            DbtError: dbt could not run, or a node failed; what failed is named.
+            DbtError: a node failed; what failed is named.
+            ProjectError: dbt could not run.
         """
         before = last_invocation(self._project)
         arguments = [part for name in select for part in ("--select", name)]
@@ -54,29 +56,30 @@ class Dbt:
         if self._project.options.full_refresh:
             arguments.append("--full-refresh")
         try:
-            self._invoke("build", arguments, self._project)
+            self._invoke("build", arguments)
         except _NodesFailedError:
             results = _run_results(self._project)
             is_ours = results.get("metadata", {}).get("invocation_id") != before
             raise DbtError(_what_failed(results if is_ours else {})) from None
         return _summary(_run_results(self._project))
 
-    def _invoke(self, command: str, arguments: Sequence[str], project: Project) -> Any:  # noqa: ANN401 -- dbt's own
-        given = project.options
+    def _invoke(self, command: str, arguments: Sequence[str]) -> Any:  # noqa: ANN401 -- dbt's own object
+        project, given = self._project, self._project.options
         line = [command, *arguments, "--project-dir", str(project.directory)]
         line += ["--profiles-dir", str(project.profiles_directory)]
         line += ["--profile", project.profile, "--target", project.target]
         line += ["--vars", given.vars] if given.vars else []
-        line += ["--threads", str(given.threads)] if given.threads and command != "parse" else []
+        line += ["--threads", str(given.threads)] if given.threads and command == "build" else []
         with _inside(project.directory), _no_telemetry():
-            return _start(["--quiet", "--no-use-colors", *line], self._parsed)
+            # What dbt has to say is told by our report, from its results; all of it stands in its log file.
+            return _start(["--log-level", "none", *line], self._parsed)
 
 
 class _NodesFailedError(Exception):
     """dbt ran, and at least one node failed."""
 
 
-def _start(arguments: Sequence[str], parsed: Any) -> Any:  # noqa: ANN401 -- dbt's own manifest object
+def _start(arguments: Sequence[str], parsed: Any) -> Any:  # noqa: ANN401 -- dbt's own object
     try:
         from dbt.cli.main import dbtRunner
     except ImportError:  # dbt 2 is no Python package
@@ -88,7 +91,7 @@ def _start(arguments: Sequence[str], parsed: Any) -> Any:  # noqa: ANN401 -- dbt
     if isinstance(result.exception, KeyboardInterrupt):
         raise result.exception
     if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise DbtError(f"dbt could not run: {result.exception}")
+        raise ProjectError(f"dbt could not run: {result.exception}")
     if not result.success:
         raise _NodesFailedError
     return result.result
@@ -107,7 +110,7 @@ def _let_go() -> None:
 def _start_command(arguments: Sequence[str]) -> None:
     command = shutil.which("dbt")
     if command is None:
-        raise DbtError("dbt is not installed here: `pip install dbt-core dbt-duckdb`.")
+        raise ProjectError("dbt is not installed here: `pip install dbt-core dbt-duckdb`.")
     if subprocess.run([command, *arguments], check=False).returncode != 0:  # noqa: S603 -- dbt is ours to start
         raise _NodesFailedError
 
@@ -160,6 +163,7 @@ def _summary(results: dict[str, Any]) -> DbtResult:
         invocation_id=results.get("metadata", {}).get("invocation_id", ""),
         models=len(built),
         tests=len(nodes) - len(built),
+        warnings=tuple(_told(node) for node in nodes if node["status"] == "warn"),
         seconds=results.get("elapsed_time", 0.0),
         slowest=tuple(slowest[:5]),
     )
@@ -172,7 +176,10 @@ def _is_test(node: dict[str, Any]) -> bool:
 def _what_failed(results: dict[str, Any]) -> str:
     bad = [node for node in results.get("results", []) if node["status"] in ("error", "fail", "runtime error")]
     if not bad:
-        return "`dbt build` failed before it ran anything; its message stands above."
-    lines = [f"{node['unique_id']}: {(node.get('message') or node['status']).strip()}" for node in bad[:5]]
+        return "`dbt build` failed before it ran anything; its log file (logs/dbt.log) tells why."
     more = f"\n  … and {len(bad) - 5} more" if len(bad) > 5 else ""
-    return f"`dbt build` failed on {len(bad)} node(s):\n  " + "\n  ".join(lines) + more
+    return f"`dbt build` failed on {len(bad)} node(s):\n  " + "\n  ".join(map(_told, bad[:5])) + more
+
+
+def _told(node: dict[str, Any]) -> str:
+    return f"{node['unique_id']}: {(node.get('message') or node['status']).strip()}"

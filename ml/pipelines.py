@@ -92,6 +92,8 @@ class FittedPrediction:
         missing = [name for name in self.kinds if name not in features.columns]
         if missing:
             raise DataError(f"The pipeline needs the features {', '.join(map(repr, missing))}, which are missing.")
+        if features.empty:  # estimators refuse to predict nothing
+            return self.predict(self.reference_frame()).head(0)
         output = self.output(self.estimator[0].transform(features))
         if self.task == "regression":
             return self._with_interval(output)

@@ -35,8 +35,8 @@ def run(project: Project, report: Report, *, wait: float = 0.0) -> Outcome:
         MartletError: a step failed that all others stand on.
     """
     outcome, dbt = Outcome(), Dbt(project)
-    current = _is_current(project, wait)
-    if current:
+    is_current = _is_current(project, wait)
+    if is_current:
         report.say("Nothing has changed since the last complete run: no model is built again.")
     else:
         with report.step("parse", "project"):
@@ -44,25 +44,19 @@ def run(project: Project, report: Report, *, wait: float = 0.0) -> Outcome:
         project = open_project(project.options)
     options = project.options
     predictions = select_predictions(read_predictions(project.manifest), options.select, options.exclude)
-    if not current:
+    if not is_current:
         upstream = [f"+exposure:{prediction.name}" for prediction in predictions] if options.select else []
         _build(dbt, report, outcome, "models before predictions", upstream, _readers(project, None))
     with opened(project, wait) as warehouse:
-        if not current:
-            with report.step("profile", "new sources") as step, report.progress("profile") as progress:
-                step.message = f"{len(profile_sources(project.manifest, warehouse, progress, only_new=True))} columns"
+        if not is_current:
+            _profile(warehouse, project, report)
         for prediction in predictions:
             _predict(prediction, warehouse, project, report, outcome)
-    if outcome.has_news or not current:
-        chosen = {prediction.name for prediction in predictions} if options.select else None
-        readers = _readers(project, chosen)
+    if outcome.has_news or not is_current:
+        readers = _readers(project, {prediction.name for prediction in predictions} if options.select else None)
         if readers:
             _build(dbt, report, outcome, "models on predictions", readers, [])
-        with opened(project, wait) as warehouse:
-            with report.step("publish", "snapshot") as step:
-                step.message = publish(project, warehouse).summary
-            if not outcome.failed and not options.select and not options.exclude:
-                state.remember(project, warehouse, outcome.builds, report.elapsed)
+        _finish(project, report, outcome, wait)
     return outcome
 
 
@@ -74,6 +68,31 @@ def _is_current(project: Project, wait: float) -> bool:
     except WarehouseMissingError:
         make_room(project)
         return False
+
+
+def _build(dbt: Dbt, report: Report, outcome: Outcome, name: str, select: list[str], exclude: list[str]) -> None:
+    with report.step("build", name) as step:
+        built = dbt.build(select, exclude)
+        outcome.builds.append(built)
+        step.message = f"{built.models} models, {built.tests} tests"
+        step.details = {"models": built.models, "tests": built.tests, "slowest": dict(built.slowest)}
+    for warning in built.warnings:
+        report.say(warning, level="warn")
+
+
+def _readers(project: Project, predictions: set[str] | None) -> list[str]:
+    """Selectors of everything that reads what martlet writes (of the named predictions only, if any are named)."""
+    nodes = project.manifest.prediction_sources().values()
+    if predictions is None:
+        return sorted({f"source:{node['source_name']}+" for node in nodes})
+    return [f"source:{node['source_name']}.{node['name']}+" for node in nodes if node["name"] in predictions]
+
+
+def _profile(warehouse: Warehouse, project: Project, report: Report) -> None:
+    with report.step("profile", "new sources") as step, report.progress("profile") as progress:
+        profiles = profile_sources(project.manifest, warehouse, progress, only_new=True)
+        step.status = "success" if len(profiles) else "skipped"
+        step.message = f"{len(profiles)} columns described" if len(profiles) else "all are known"
 
 
 def _predict(prediction: Prediction, warehouse: Warehouse, project: Project, report: Report, outcome: Outcome) -> None:
@@ -88,24 +107,18 @@ def _predict(prediction: Prediction, warehouse: Warehouse, project: Project, rep
             scored = score(prediction, warehouse, project, progress)
             step.status = "success" if scored.rows else "skipped"
             step.message, step.details = scored.summary, vars(scored)
-            outcome.standings[name] = ledger.standing(warehouse, scored.run_id), scored.rows
+        outcome.standings[name] = ledger.standing(warehouse, scored.run_id), scored.rows
         outcome.has_news |= scored.rows > 0
     except MartletError as error:
         outcome.failed.append(name)
         report.say(str(error), level="error", prediction=name)
 
 
-def _build(dbt: Dbt, report: Report, outcome: Outcome, name: str, select: list[str], exclude: list[str]) -> None:
-    with report.step("build", name) as step:
-        built = dbt.build(select, exclude)
-        outcome.builds.append(built)
-        step.message = f"{built.models} models, {built.tests} tests"
-        step.details = {"models": built.models, "tests": built.tests, "slowest": dict(built.slowest)}
-
-
-def _readers(project: Project, predictions: set[str] | None) -> list[str]:
-    """Selectors of everything that reads what martlet writes (of the named predictions only, if any are named)."""
-    nodes = project.manifest.prediction_sources().values()
-    if predictions is None:
-        return sorted({f"source:{node['source_name']}+" for node in nodes})
-    return [f"source:{node['source_name']}.{node['name']}+" for node in nodes if node["name"] in predictions]
+def _finish(project: Project, report: Report, outcome: Outcome, wait: float) -> None:
+    """Publish, and if the whole project was done, remember it as complete."""
+    is_whole = not (project.options.select or project.options.exclude)
+    with opened(project, wait) as warehouse:
+        with report.step("publish", "snapshot") as step:
+            step.message = publish(project, warehouse).summary
+        if is_whole and not outcome.failed:
+            state.remember(project, warehouse, outcome.builds, report.elapsed)

@@ -43,8 +43,8 @@ class _Macro:
 
     @pass_context
     def __call__(self, context: Context, *args: object, **kwargs: object) -> object:
-        """Call the macro of this name."""
-        return context.resolve(self.name)(*args, **kwargs)
+        """Call the macro of this name, by way of the environment, which knows `return`."""
+        return context.environment.call(context, context.resolve(self.name), *args, **kwargs)  # type: ignore[attr-defined]
 
 
 class _Package:

@@ -6,8 +6,8 @@
 {% macro future_target(
     snapshots, events, entity, as_of, event_time, horizon, through, counts={}, sums={}, any_event=none, no_event=none
 ) %}
-    {% set keys = [entity] if entity is string else entity %}
-    {% set columns = keys | join(', ') ~ ', ' ~ as_of %}
+    {%- set keys = [entity] if entity is string else entity %}
+    {%- set columns = keys | join(', ') ~ ', ' ~ as_of %}
     with
     due_ as (
         select {{ columns }}, {{ as_of }} + interval {{ horizon }} day as due_at_
@@ -15,7 +15,7 @@
     ),
 
     outcomes_ as (
-        {#- The window before the due date is the horizon after the as-of. #}
+        -- The window before the due date is the horizon after the as-of.
         {{- martlet.window_features(
             snapshots='due_', events=events, entity=keys, as_of='due_at_', event_time=event_time, windows=[horizon],
             counts=dict(counts, events_='1'), sums=sums
@@ -45,4 +45,4 @@
     inner join outcomes_
         on {{ martlet.same_entity('outcomes_', 'judged_', keys) }}
         and outcomes_.due_at_ = judged_.due_at_
-{% endmacro %}
+{%- endmacro %}

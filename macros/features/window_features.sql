@@ -7,23 +7,16 @@
     snapshots, events, entity, as_of, event_time, windows,
     counts=[], sums=[], averages=[], distincts=[], recency=none
 ) %}
-    {% set plan = {
-        'entity': [entity] if entity is string else entity,
-        'counts': martlet.named(counts),
-        'sums': martlet.named(sums),
-        'averages': martlet.named(averages),
-        'distincts': martlet.named(distincts),
-    } %}
+    {%- set plan = {'entity': [entity] if entity is string else entity} %}
+    {%- for kind, columns in [('counts', counts), ('sums', sums), ('averages', averages), ('distincts', distincts)] %}
+        {%- set named = {} %}
+        {%- for column in columns %}
+            {%- do named.update({column: columns[column] if columns is mapping else column}) %}
+        {%- endfor %}
+        {%- do plan.update({kind: named}) %}
+    {%- endfor %}
     {{- adapter.dispatch('window_features', 'martlet')(snapshots, events, as_of, event_time, windows, plan, recency) }}
-{% endmacro %}
-
-
-{% macro named(columns) %}
-    {% if columns is mapping %}{{ return(columns) }}{% endif %}
-    {% set names = {} %}
-    {% for column in columns %}{% do names.update({column: column}) %}{% endfor %}
-    {{ return(names) }}
-{% endmacro %}
+{%- endmacro %}
 
 
 {# The plain meaning, on any engine: join each as-of to all that happened before it. #}
@@ -70,39 +63,24 @@
 {# The fast plan: running totals per entity, looked up by as-of joins just before the as-of and before each window's start;
    their difference is the window. Exact for whole numbers and decimals.
 
-   Distinct counts become sums too. Of the occurrences of one value, those less than a window apart make a chain, and a
-   value counts while its chain has begun before the as-of and has not ended before the window's start. #}
+   Distinct counts become sums too, see chains_of_values. #}
 {% macro duckdb__window_features(snapshots, events, as_of, event_time, windows, plan, recency) %}
-    {% set entity = plan.entity | join(', ') %}
-    {% set totals = martlet.running_columns(plan, windows) %}
+    {%- set entity = plan.entity | join(', ') %}
+    {%- set totals = [] %}
+    {%- for name in plan.counts.keys() | list + plan.sums.keys() | list + plan.averages.keys() | list %}
+        {%- do totals.append(name ~ '_') %}
+    {%- endfor %}
+    {%- for name in plan.averages %}
+        {%- do totals.append(name ~ '_rows_') %}
+    {%- endfor %}
+    {%- for name in plan.distincts %}
+        {%- for days in windows %}
+            {%- do totals.extend([name ~ '_' ~ days ~ 'd_began_', name ~ '_' ~ days ~ 'd_ended_']) %}
+        {%- endfor %}
+    {%- endfor %}
     with
     {%- for name, expression in plan.distincts.items() %}
-    occurrences_of_{{ name }} as (
-        select distinct {{ entity }}, {{ event_time }} as event_time_, {{ expression }} as value_
-        from {{ events }}
-        where {{ expression }} is not null
-    ),
-
-    neighbours_of_{{ name }} as (
-        select
-            *,
-            lag(event_time_) over chain_ as previous_,
-            lead(event_time_) over chain_ as next_
-        from occurrences_of_{{ name }}
-        window chain_ as (partition by {{ entity }}, value_ order by event_time_)
-    ),
-
-    chains_of_{{ name }} as (
-        select
-            {{ entity }},
-            event_time_
-            {%- for days in windows %},
-            count(*) filter (previous_ is null or previous_ + interval {{ days }} day < event_time_) as {{ name }}_{{ days }}d_began_,
-            count(*) filter (next_ is null or event_time_ + interval {{ days }} day < next_) as {{ name }}_{{ days }}d_ended_
-            {%- endfor %}
-        from neighbours_of_{{ name }}
-        group by {{ entity }}, event_time_
-    ),
+    {{ martlet.chains_of_values(name, expression, events, entity, event_time, windows) }},
     {% endfor %}
     instants_ as (
         select
@@ -168,21 +146,37 @@
 {% endmacro %}
 
 
-{% macro running_columns(plan, windows) %}
-    {% set columns = [] %}
-    {% for name in plan.counts.keys() | list + plan.sums.keys() | list + plan.averages.keys() | list %}
-        {% do columns.append(name ~ '_') %}
-    {% endfor %}
-    {% for name in plan.averages %}
-        {% do columns.append(name ~ '_rows_') %}
-    {% endfor %}
-    {% for name in plan.distincts %}
-        {% for days in windows %}
-            {% do columns.extend([name ~ '_' ~ days ~ 'd_began_', name ~ '_' ~ days ~ 'd_ended_']) %}
-        {% endfor %}
-    {% endfor %}
-    {{ return(columns) }}
-{% endmacro %}
+{# Of the occurrences of one value, those no more than a window apart make a chain. A value counts in a window when its
+   chain has begun before the as-of and has not ended before the window's start, so chains begun and ended are all that
+   needs adding up, per entity and instant. #}
+{% macro chains_of_values(name, expression, events, entity, event_time, windows) -%}
+occurrences_of_{{ name }} as (
+        select distinct {{ entity }}, {{ event_time }} as event_time_, {{ expression }} as value_
+        from {{ events }}
+        where {{ expression }} is not null
+    ),
+
+    neighbours_of_{{ name }} as (
+        select
+            *,
+            lag(event_time_) over chain_ as previous_,
+            lead(event_time_) over chain_ as next_
+        from occurrences_of_{{ name }}
+        window chain_ as (partition by {{ entity }}, value_ order by event_time_)
+    ),
+
+    chains_of_{{ name }} as (
+        select
+            {{ entity }},
+            event_time_
+            {%- for days in windows %},
+            count(*) filter (previous_ is null or previous_ + interval {{ days }} day < event_time_) as {{ name }}_{{ days }}d_began_,
+            count(*) filter (next_ is null or event_time_ + interval {{ days }} day < next_) as {{ name }}_{{ days }}d_ended_
+            {%- endfor %}
+        from neighbours_of_{{ name }}
+        group by {{ entity }}, event_time_
+    )
+{%- endmacro %}
 
 
 {% macro difference(column, before, earlier=none) -%}

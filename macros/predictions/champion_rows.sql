@@ -18,4 +18,4 @@
             on scores_.run_id = champions_.run_id
     ) as ranked_
     where preference = 1
-{% endmacro %}
+{%- endmacro %}

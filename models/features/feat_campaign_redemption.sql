@@ -50,17 +50,21 @@ campaign_redemption as (
         outcomes.has_redeemed
     from outcomes
     inner join campaigns
-        on outcomes.campaign_id = campaigns.campaign_id
-    -- Leaves out the campaigns that start with too little history: they have no household features.
+        on
+            outcomes.campaign_id = campaigns.campaign_id
+            -- Leaves out the campaigns that start with too little history: they have no household features.
     inner join households
-        on outcomes.household_id = households.household_id
-        and outcomes.mailed_on = households.as_of_date
+        on
+            outcomes.household_id = households.household_id
+            and outcomes.mailed_on = households.as_of_date
     inner join histories
-        on outcomes.campaign_id = histories.campaign_id
-        and outcomes.household_id = histories.household_id
+        on
+            outcomes.campaign_id = histories.campaign_id
+            and outcomes.household_id = histories.household_id
     left join purchases
-        on outcomes.campaign_id = purchases.campaign_id
-        and outcomes.household_id = purchases.household_id
+        on
+            outcomes.campaign_id = purchases.campaign_id
+            and outcomes.household_id = purchases.household_id
 
 )
 

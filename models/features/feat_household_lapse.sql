@@ -19,8 +19,9 @@ household_lapse as (
         outcomes.lapsed
     from features
     inner join outcomes
-        on features.household_id = outcomes.household_id
-        and features.as_of_date = outcomes.as_of_date
+        on
+            features.household_id = outcomes.household_id
+            and features.as_of_date = outcomes.as_of_date
 
 )
 

@@ -19,8 +19,9 @@ household_spend as (
         outcomes.spend_28d
     from features
     inner join outcomes
-        on features.household_id = outcomes.household_id
-        and features.as_of_date = outcomes.as_of_date
+        on
+            features.household_id = outcomes.household_id
+            and features.as_of_date = outcomes.as_of_date
 
 )
 

@@ -38,7 +38,9 @@ rejected as (
 
     union all
 
-    {{ rejected_rows('coupon_redemptions', 'coupon_redemptions', ['household_id', 'coupon_upc', 'campaign_id', 'redeemed_on']) }}
+    {{ rejected_rows(
+        'coupon_redemptions', 'coupon_redemptions', ['household_id', 'coupon_upc', 'campaign_id', 'redeemed_on']
+    ) }}
 
 )
 

@@ -6,12 +6,6 @@ redemption as (
 
 ),
 
-campaigns as (
-
-    select * from {{ ref('dim_campaigns') }}
-
-),
-
 households as (
 
     select * from {{ ref('dim_households') }}
@@ -22,7 +16,7 @@ ranked as (
 
     select
         *,
-        row_number() over (partition by campaign_id order by prediction desc, household_id) as mailing_rank
+        row_number() over (partition by campaign_id order by prediction desc, household_id asc) as mailing_rank
     from redemption
 
 ),
@@ -33,9 +27,9 @@ mailing_list as (
         ranked.campaign_id,
         ranked.mailing_rank,
         ranked.household_id,
-        campaigns.campaign_type,
-        campaigns.started_on,
-        campaigns.ended_on,
+        ranked.campaign_type,
+        ranked.as_of_date as started_on,
+        ranked.ended_on,
         ranked.prediction as redemption_probability,
         sum(ranked.prediction) over (
             partition by ranked.campaign_id order by ranked.mailing_rank rows unbounded preceding
@@ -47,8 +41,6 @@ mailing_list as (
         ranked.run_id,
         ranked.scored_at
     from ranked
-    inner join campaigns
-        on ranked.campaign_id = campaigns.campaign_id
     inner join households
         on ranked.household_id = households.household_id
 

@@ -18,12 +18,6 @@ households as (
 
 ),
 
-risk_bands as (
-
-    select * from {{ ref('risk_bands') }}
-
-),
-
 latest as (
 
     select max(as_of_date) as as_of_date from lapse
@@ -35,11 +29,11 @@ household_risk as (
     select
         lapse.household_id,
         lapse.as_of_date,
-        row_number() over (order by lapse.expected_loss desc, lapse.household_id) as risk_rank,
+        row_number() over (order by lapse.expected_loss desc, lapse.household_id asc) as risk_rank,
         lapse.prediction as lapse_probability,
         lapse.risk_band,
         lapse.is_at_risk,
-        risk_bands.advice,
+        lapse.advice,
         lapse.usual_spend,
         lapse.expected_loss,
         cast(spend.prediction as decimal(12, 2)) as expected_spend,
@@ -58,11 +52,10 @@ household_risk as (
         on lapse.as_of_date = latest.as_of_date
     inner join households
         on lapse.household_id = households.household_id
-    left join risk_bands
-        on lapse.risk_band = risk_bands.band
     left join spend
-        on lapse.household_id = spend.household_id
-        and lapse.as_of_date = spend.as_of_date
+        on
+            lapse.household_id = spend.household_id
+            and lapse.as_of_date = spend.as_of_date
 
 )
 

@@ -47,11 +47,13 @@ prediction_performance as (
         runs.finished_at
     from runs
     left join tested as pipeline
-        on runs.run_id = pipeline.run_id
-        and pipeline.predictor = 'pipeline'
+        on
+            runs.run_id = pipeline.run_id
+            and pipeline.predictor = 'pipeline'
     left join tested as naive
-        on runs.run_id = naive.run_id
-        and naive.predictor = 'baseline'
+        on
+            runs.run_id = naive.run_id
+            and naive.predictor = 'baseline'
 
 )
 

@@ -1,6 +1,6 @@
 -- Finds: a source whose rows, counted in the source itself, are not all kept or rejected.
 -- Why: a row that vanishes without a reason makes every number silently too low.
--- What to do: compare the row counts of the source, its staging model and fct_rejected_rows; a join in between drops rows.
+-- What to do: count the source, its staging model and fct_rejected_rows; a join in between drops rows.
 {%- set tables = [
     'transactions', 'products', 'demographics', 'campaigns',
     'campaign_descriptions', 'coupons', 'coupon_redemptions', 'promotions',

@@ -6,8 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ml.dataset import Dataset, make_dataset
+from ml.dataset import Dataset, make_dataset, split_rows
 from ml.declaration import Owner, Prediction, Search
+from ml.evaluate import importances
+from ml.pipelines import FittedPrediction, assemble
+from ml.search import refit, search
 
 KINDS = {"signal": "number", "noise": "number", "member": "boolean", "region": "category", "joined": "date"}
 QUICK = Search(trials=2)
@@ -71,3 +74,13 @@ def churn(**sizes: int) -> Dataset:
 def spend(**sizes: int) -> Dataset:
     """The weekly rows as a dataset of the regression."""
     return make_dataset(weekly(**sizes), declare_spend(), KINDS)
+
+
+def fitted(prediction: Prediction, frame: pd.DataFrame | None = None) -> tuple[FittedPrediction, Dataset]:
+    """A fitted prediction as a training run makes it, and the rows that it learned from."""
+    dataset = make_dataset(weekly() if frame is None else frame, prediction, KINDS)
+    split = split_rows(dataset, prediction)
+    found = search(dataset, split, prediction, lambda _done, _note: None)
+    ranks = importances(found.estimator, dataset, split.test, prediction)
+    estimator = refit(found, dataset, dataset.closed, prediction)
+    return assemble(estimator, dataset, prediction, found.validation, ranks), dataset

@@ -1,4 +1,5 @@
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -7,23 +8,10 @@ import pytest
 import skops.io
 
 from ml import pipelines, portfolio
-from ml.dataset import Dataset, make_dataset, split_rows
 from ml.declaration import Prediction, Search
 from ml.errors import DataError, PipelineError
-from ml.evaluate import importances
-from ml.pipelines import FittedPrediction, assemble, dump, fetch, load, store
-from ml.search import refit, search
-from tests.ml.frames import KINDS, declare, declare_spend, weekly
-
-
-def fitted(prediction: Prediction, frame: pd.DataFrame | None = None) -> tuple[FittedPrediction, Dataset]:
-    dataset = make_dataset(weekly() if frame is None else frame, prediction, KINDS)
-    split = split_rows(dataset, prediction)
-    found = search(dataset, split, prediction, lambda _done, _note: None)
-    ranks = importances(found.estimator, dataset, split.test, prediction)
-    return assemble(
-        refit(found, dataset, dataset.closed, prediction), dataset, prediction, found.validation, ranks
-    ), dataset
+from ml.pipelines import dump, fetch, load, store
+from tests.ml.frames import declare, declare_spend, fitted, weekly
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])
@@ -67,7 +55,14 @@ def test_strange_rows_are_scored() -> None:
         region=pd.Series(["mars", None, ""], dtype="str"), signal=np.nan, member=np.nan
     )
     assert model.predict(strange)["prediction"].between(0, 1).all()
-    assert len(model.predict(strange.head(0))) == 0
+
+
+@pytest.mark.parametrize("declared", [declare, declare_spend])
+def test_no_rows_give_no_predictions(declared: Callable[..., Prediction]) -> None:
+    model, dataset = fitted(declared(estimators=("linear",)))
+    nothing = model.predict(dataset.features.head(0))
+    assert len(nothing) == 0
+    assert nothing.dtypes.equals(model.predict(dataset.features).dtypes)
 
 
 def test_a_missing_feature_is_named_and_order_plays_no_part() -> None:

@@ -5,38 +5,29 @@ import numpy as np
 import pytest
 
 from ml import reasons
-from ml.dataset import Dataset, make_dataset, split_rows
-from ml.declaration import Prediction, Search
-from ml.evaluate import importances
-from ml.pipelines import FittedPrediction, assemble
+from ml.dataset import Dataset
+from ml.declaration import Search
+from ml.pipelines import FittedPrediction
 from ml.reasons import OTHERS, contributions, walk
-from ml.search import refit, search
-from tests.ml.frames import KINDS, declare, declare_spend, weekly
+from tests.ml.frames import KINDS, declare, declare_spend, fitted, weekly
 
 
 @cache
-def fitted(task: str, estimator: str) -> tuple[FittedPrediction, Dataset]:
-    frame, prediction = weekly(), _declaration(task, estimator)
+def learned(task: str, estimator: str) -> tuple[FittedPrediction, Dataset]:
+    frame = weekly()
+    if task == "regression":
+        return fitted(declare_spend(estimators=(estimator,), search=Search(trials=1)), frame)
+    metric = "roc_auc"
     if task == "several":
         frame["churned"] = np.digitize(frame["signal"], [-1, 1]).astype(str)
-    dataset = make_dataset(frame, prediction, KINDS)
-    split = split_rows(dataset, prediction)
-    found = search(dataset, split, prediction, lambda _done, _note: None)
-    ranks = importances(found.estimator, dataset, split.test, prediction)
-    return assemble(
-        refit(found, dataset, dataset.closed, prediction), dataset, prediction, found.validation, ranks
-    ), dataset
-
-
-def _declaration(task: str, estimator: str) -> Prediction:
-    declared = declare_spend if task == "regression" else declare
-    return declared(estimators=(estimator,), search=Search(trials=1))
+        metric = "neg_log_loss"
+    return fitted(declare(metric=metric, estimators=(estimator,), search=Search(trials=1)), frame)
 
 
 @pytest.mark.parametrize("task", ["classification", "several", "regression"])
 @pytest.mark.parametrize("estimator", ["hist_gradient_boosting", "linear"])
 def test_contributions_add_up_to_the_prediction(task: str, estimator: str) -> None:
-    model, dataset = fitted(task, estimator)
+    model, dataset = learned(task, estimator)
     rows = dataset.features.head(100)
     _, steps = walk(model, rows, model.reference_frame())
     predicted = model.predict(rows)["prediction"].to_numpy()
@@ -48,7 +39,7 @@ def test_contributions_add_up_to_the_prediction(task: str, estimator: str) -> No
 
 
 def test_the_text_adds_up_too() -> None:
-    model, dataset = fitted("regression", "hist_gradient_boosting")
+    model, dataset = learned("regression", "hist_gradient_boosting")
     rows = dataset.features.head(50)
     reference = model.output(model.estimator[0].transform(model.reference_frame()))[0]
     for text, predicted in zip(contributions(model, rows, top=2), model.predict(rows)["prediction"], strict=True):
@@ -61,7 +52,7 @@ def test_the_text_adds_up_too() -> None:
 
 
 def test_the_signal_is_the_reason_and_has_its_sign() -> None:
-    model, dataset = fitted("classification", "hist_gradient_boosting")
+    model, dataset = learned("classification", "hist_gradient_boosting")
     extreme = dataset.features.iloc[[dataset.features["signal"].argmax(), dataset.features["signal"].argmin()]]
     high, low = (json.loads(text)[0] for text in contributions(model, extreme))
     assert high["feature"] == low["feature"] == "signal"
@@ -71,7 +62,7 @@ def test_the_signal_is_the_reason_and_has_its_sign() -> None:
 
 
 def test_contributions_of_a_sum_are_exact() -> None:
-    model, dataset = fitted("regression", "linear")
+    model, dataset = learned("regression", "linear")
     rows = dataset.features.head(20).copy()
     rows["noise"] = model.reference["noise"]
     names, steps = walk(model, rows, model.reference_frame())
@@ -79,7 +70,7 @@ def test_contributions_of_a_sum_are_exact() -> None:
 
 
 def test_a_row_has_the_same_reasons_alone_and_in_company(monkeypatch: pytest.MonkeyPatch) -> None:
-    model, dataset = fitted("classification", "hist_gradient_boosting")
+    model, dataset = learned("classification", "hist_gradient_boosting")
     rows = dataset.features.head(30)
     together = contributions(model, rows)
     assert [contributions(model, rows.iloc[[row]])[0] for row in range(5)] == together[:5]
@@ -88,7 +79,7 @@ def test_a_row_has_the_same_reasons_alone_and_in_company(monkeypatch: pytest.Mon
 
 
 def test_weak_features_go_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    model, dataset = fitted("classification", "hist_gradient_boosting")
+    model, dataset = learned("classification", "hist_gradient_boosting")
     monkeypatch.setattr(reasons, "WALKED", 1)
     names, steps = walk(model, dataset.features.head(10), model.reference_frame())
     assert names == ["signal"]
@@ -96,7 +87,7 @@ def test_weak_features_go_together(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_values_are_json_of_their_kind() -> None:
-    model, dataset = fitted("classification", "hist_gradient_boosting")
+    model, dataset = learned("classification", "hist_gradient_boosting")
     rows = dataset.features.head(200)
     seen = {reason["feature"]: [] for reason in json.loads(contributions(model, rows)[0])}
     for text in contributions(model, rows, top=len(KINDS)):

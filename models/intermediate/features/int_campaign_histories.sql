@@ -32,8 +32,9 @@ earlier_mailings as (
         count(earlier.campaign_id) as earlier_mailings
     from mailings
     left join mailings as earlier
-        on mailings.household_id = earlier.household_id
-        and mailings.mailed_on > earlier.mailed_on
+        on
+            mailings.household_id = earlier.household_id
+            and mailings.mailed_on > earlier.mailed_on
     group by mailings.campaign_id, mailings.household_id
 
 ),
@@ -47,8 +48,9 @@ earlier_redemptions as (
         count(distinct redeemed.campaign_id) as earlier_redeemed_campaigns
     from mailings
     left join redeemed
-        on mailings.household_id = redeemed.household_id
-        and mailings.mailed_on > redeemed.redeemed_on
+        on
+            mailings.household_id = redeemed.household_id
+            and mailings.mailed_on > redeemed.redeemed_on
     group by mailings.campaign_id, mailings.household_id
 
 ),
@@ -65,8 +67,9 @@ histories as (
             as earlier_redemption_rate
     from earlier_mailings
     inner join earlier_redemptions
-        on earlier_mailings.campaign_id = earlier_redemptions.campaign_id
-        and earlier_mailings.household_id = earlier_redemptions.household_id
+        on
+            earlier_mailings.campaign_id = earlier_redemptions.campaign_id
+            and earlier_mailings.household_id = earlier_redemptions.household_id
 
 )
 

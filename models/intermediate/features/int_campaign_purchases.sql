@@ -37,8 +37,9 @@ bought as (
         sum(items.sales_value) as sales_value
     from mailings
     inner join items
-        on mailings.household_id = items.household_id
-        and mailings.mailed_on > items.trading_date
+        on
+            mailings.household_id = items.household_id
+            and mailings.mailed_on > items.trading_date
     group by mailings.campaign_id, mailings.household_id, items.product_id
 
 ),
@@ -54,8 +55,9 @@ coupon_purchases as (
         {{ ratio('count(campaign_products.product_id)', 'count(*)') }} as coupon_products_share
     from bought
     left join campaign_products
-        on bought.campaign_id = campaign_products.campaign_id
-        and bought.product_id = campaign_products.product_id
+        on
+            bought.campaign_id = campaign_products.campaign_id
+            and bought.product_id = campaign_products.product_id
     group by bought.campaign_id, bought.household_id
 
 )

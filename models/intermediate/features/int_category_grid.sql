@@ -63,11 +63,13 @@ grid as (
     left join planned_weeks
         on weeks.week_start_date = planned_weeks.week_start_date
     left join sales
-        on categories.product_category = sales.product_category
-        and weeks.week_start_date = sales.week_start_date
+        on
+            categories.product_category = sales.product_category
+            and weeks.week_start_date = sales.week_start_date
     left join promotions
-        on categories.product_category = promotions.product_category
-        and weeks.week_start_date = promotions.week_start_date
+        on
+            categories.product_category = promotions.product_category
+            and weeks.week_start_date = promotions.week_start_date
 
 )
 

@@ -64,9 +64,9 @@ features as (
         {{ ratio('windows.weekend_baskets_84d', 'windows.baskets_84d') }} as weekend_share_84d,
         {{ ratio('windows.evening_baskets_84d', 'windows.baskets_84d') }} as evening_share_84d,
 
-        windows.redemptions_84d,
-        windows.mailings_84d,
-        coalesce(campaigns.campaigns_running, 0) as campaigns_running,
+        campaigns.redemptions_84d,
+        campaigns.mailings_84d,
+        campaigns.campaigns_running,
 
         households.has_demographics,
         households.age_band,
@@ -79,9 +79,10 @@ features as (
     from windows
     inner join households
         on windows.household_id = households.household_id
-    left join campaigns
-        on windows.household_id = campaigns.household_id
-        and windows.as_of_date = campaigns.as_of_date
+    inner join campaigns
+        on
+            windows.household_id = campaigns.household_id
+            and windows.as_of_date = campaigns.as_of_date
 
 )
 

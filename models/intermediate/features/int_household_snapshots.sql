@@ -38,8 +38,9 @@ active as (
         as_ofs.as_of_date
     from as_ofs
     inner join days
-        on as_ofs.as_of_date > days.trading_date
-        and days.trading_date >= as_ofs.as_of_date - interval {{ var('active_days') }} day
+        on
+            as_ofs.as_of_date > days.trading_date
+            and days.trading_date >= as_ofs.as_of_date - interval {{ var('active_days') }} day
 
 ),
 
@@ -63,8 +64,9 @@ snapshots as (
         mailed.household_id is not null as is_mailed
     from active
     full outer join mailed
-        on active.household_id = mailed.household_id
-        and active.as_of_date = mailed.as_of_date
+        on
+            active.household_id = mailed.household_id
+            and active.as_of_date = mailed.as_of_date
 
 )
 

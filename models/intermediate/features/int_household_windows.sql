@@ -6,9 +6,15 @@ snapshots as (
 
 ),
 
-days as (
+household_days as (
 
     select * from {{ ref('int_household_days') }}
+
+),
+
+calendar as (
+
+    select * from {{ ref('dim_calendar') }}
 
 ),
 
@@ -18,15 +24,14 @@ items as (
 
 ),
 
-redemptions as (
+days as (
 
-    select * from {{ ref('fct_coupon_redemptions') }}
-
-),
-
-mailings as (
-
-    select * from {{ ref('fct_campaign_mailings') }}
+    select
+        household_days.*,
+        calendar.is_weekend
+    from household_days
+    inner join calendar
+        on household_days.trading_date = calendar.date_day
 
 ),
 
@@ -39,7 +44,7 @@ shopping as (
             'baskets': 'baskets',
             'items': 'items',
             'evening_baskets': 'evening_baskets',
-            'weekend_baskets': 'case when trading_date >= ' ~ dbt.date_trunc('week', 'trading_date') ~ ' + interval 5 day then baskets end',
+            'weekend_baskets': 'case when is_weekend then baskets end',
         },
         sums=[
             'sales_value', 'gross_value', 'shelf_discount', 'coupon_discount', 'private_label_value', 'promoted_value',
@@ -60,24 +65,6 @@ breadth as (
 
 ),
 
-coupons as (
-
-    {{ window_features(
-        snapshots='snapshots', events='redemptions', entity='household_id', as_of='as_of_date',
-        event_time='redeemed_on', windows=[84], counts={'redemptions': '1'}
-    ) | indent(4) }}
-
-),
-
-campaigns as (
-
-    {{ window_features(
-        snapshots='snapshots', events='mailings', entity='household_id', as_of='as_of_date',
-        event_time='mailed_on', windows=[84], counts={'mailings': '1'}
-    ) | indent(4) }}
-
-),
-
 windows as (
 
     select
@@ -87,13 +74,12 @@ windows as (
         breadth.stores_28d,
         breadth.products_84d,
         breadth.departments_84d,
-        breadth.stores_84d,
-        coupons.redemptions_84d,
-        campaigns.mailings_84d
+        breadth.stores_84d
     from shopping
-    inner join breadth using (household_id, as_of_date)
-    inner join coupons using (household_id, as_of_date)
-    inner join campaigns using (household_id, as_of_date)
+    inner join breadth
+        on
+            shopping.household_id = breadth.household_id
+            and shopping.as_of_date = breadth.as_of_date
 
 )
 

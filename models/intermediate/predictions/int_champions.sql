@@ -10,8 +10,8 @@ numbered as (
 
     select
         *,
-        row_number() over (partition by prediction order by promoted_at desc, run_id) as place,
-        row_number() over (partition by prediction, run_id order by promoted_at desc) as place_of_run
+        row_number() over (partition by prediction_name order by promoted_at desc, run_id asc) as place,
+        row_number() over (partition by prediction_name, run_id order by promoted_at desc) as place_of_run
     from promotions
 
 ),
@@ -20,7 +20,7 @@ champions as (
 
     select
         run_id,
-        prediction,
+        prediction_name,
         actor as promoted_by,
         promotion_reason,
         place = 1 as is_champion,

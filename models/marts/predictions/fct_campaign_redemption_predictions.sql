@@ -37,6 +37,7 @@ predictions as (
         current_scores.household_id,
         current_scores.as_of_date,
         campaigns.campaign_type,
+        campaigns.ended_on,
         current_scores.prediction,
         current_scores.predicted_class,
         outcomes.has_redeemed,
@@ -48,8 +49,9 @@ predictions as (
     left join campaigns
         on current_scores.campaign_id = campaigns.campaign_id
     left join outcomes
-        on current_scores.campaign_id = outcomes.campaign_id
-        and current_scores.household_id = outcomes.household_id
+        on
+            current_scores.campaign_id = outcomes.campaign_id
+            and current_scores.household_id = outcomes.household_id
 
 )
 

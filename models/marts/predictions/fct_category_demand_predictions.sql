@@ -43,8 +43,9 @@ predictions as (
         current_scores.scored_at
     from current_scores
     left join history
-        on current_scores.product_category = history.product_category
-        and current_scores.as_of_date = history.week_start_date
+        on
+            current_scores.product_category = history.product_category
+            and current_scores.as_of_date = history.week_start_date
 
 )
 

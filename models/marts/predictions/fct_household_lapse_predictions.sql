@@ -63,6 +63,7 @@ predictions as (
         current_scores.prediction,
         current_scores.predicted_class,
         risk_bands.band as risk_band,
+        risk_bands.advice,
         current_scores.prediction >= at_risk.from_probability as is_at_risk,
         worth.days_since_last_basket,
         worth.usual_spend,
@@ -75,14 +76,17 @@ predictions as (
     from current_scores
     cross join at_risk
     left join worth
-        on current_scores.household_id = worth.household_id
-        and current_scores.as_of_date = worth.as_of_date
+        on
+            current_scores.household_id = worth.household_id
+            and current_scores.as_of_date = worth.as_of_date
     left join outcomes
-        on current_scores.household_id = outcomes.household_id
-        and current_scores.as_of_date = outcomes.as_of_date
+        on
+            current_scores.household_id = outcomes.household_id
+            and current_scores.as_of_date = outcomes.as_of_date
     left join risk_bands
-        on current_scores.prediction >= risk_bands.from_probability
-        and (current_scores.prediction < risk_bands.to_probability or risk_bands.to_probability is null)
+        on
+            current_scores.prediction >= risk_bands.from_probability
+            and (current_scores.prediction < risk_bands.to_probability or risk_bands.to_probability is null)
 
 )
 

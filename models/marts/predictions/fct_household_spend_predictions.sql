@@ -46,11 +46,13 @@ predictions as (
         current_scores.scored_at
     from current_scores
     left join windows
-        on current_scores.household_id = windows.household_id
-        and current_scores.as_of_date = windows.as_of_date
+        on
+            current_scores.household_id = windows.household_id
+            and current_scores.as_of_date = windows.as_of_date
     left join outcomes
-        on current_scores.household_id = outcomes.household_id
-        and current_scores.as_of_date = outcomes.as_of_date
+        on
+            current_scores.household_id = outcomes.household_id
+            and current_scores.as_of_date = outcomes.as_of_date
 
 )
 

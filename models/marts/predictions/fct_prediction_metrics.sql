@@ -8,7 +8,13 @@ metrics as (
 
 runs as (
 
-    select * from {{ ref('fct_prediction_runs') }}
+    select * from {{ ref('stg_ml__runs') }}
+
+),
+
+champions as (
+
+    select * from {{ ref('int_champions') }}
 
 ),
 
@@ -25,10 +31,12 @@ prediction_metrics as (
         metrics.metric_upper,
         metrics.row_count,
         metrics.metric = runs.metric as is_declared_metric,
-        runs.is_champion
+        coalesce(champions.is_champion, false) as is_champion
     from metrics
     inner join runs
         on metrics.run_id = runs.run_id
+    left join champions
+        on metrics.run_id = champions.run_id
 
 )
 

@@ -32,8 +32,8 @@ prediction_runs as (
 
     select
         runs.run_id,
-        runs.prediction as prediction_name,
-        row_number() over (partition by runs.prediction order by runs.finished_at, runs.run_id) as run_number,
+        runs.prediction_name,
+        row_number() over (partition by runs.prediction_name order by runs.finished_at, runs.run_id) as run_number,
         runs.task,
         runs.target,
         runs.metric,

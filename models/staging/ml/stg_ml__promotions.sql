@@ -14,7 +14,7 @@ renamed as (
         previous_run_id,
 
         -- strings
-        prediction,
+        prediction as prediction_name,
         actor,
         reason as promotion_reason,
 

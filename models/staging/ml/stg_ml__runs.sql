@@ -13,7 +13,7 @@ renamed as (
         run_id,
 
         -- strings
-        prediction,
+        prediction as prediction_name,
         task,
         target,
         metric,

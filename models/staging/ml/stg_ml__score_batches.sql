@@ -14,7 +14,7 @@ renamed as (
         run_id,
 
         -- strings
-        prediction,
+        prediction as prediction_name,
 
         -- numbers
         rows as row_count,
