@@ -30,7 +30,7 @@ check: setup ## linters, types and the rules of the dbt project
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --disable-progress-bar models analyses tests/data tests/macros
-	$(BIN)/dbt parse --warn-error --no-partial-parse
+	$(BIN)/dbt parse --no-partial-parse --warn-error-options '{"error": "all"}'
 	$(BIN)/dbt-bouncer --config-file dbt-bouncer.yml
 	$(BIN)/dbt-score lint --fail-project-under 9.5
 

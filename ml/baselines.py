@@ -1,6 +1,6 @@
 """What one would say without a model: the naive predictions that a pipeline has to beat."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -12,6 +12,8 @@ from ml.declaration import Prediction
 from ml.scorers import score
 
 Array = NDArray[np.float64]
+
+RECENT = 4  # how many of the latest known outcomes make a recent mean
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,8 @@ def baseline(dataset: Dataset, split: Split, prediction: Prediction) -> Baseline
     """The naive prediction with the best mean score on the validation folds; the test has no say.
 
     Candidates are the overall mean (for classes: their shares), for a regression the median, and with time also the
-    mean and the last value of the same entity, or of one of its columns. An outcome counts as known one horizon after
-    its as-of; a history is shrunk to the overall mean by the weight of one row.
+    past mean, the recent mean and the last value of the same entity, or of one of its columns. An outcome counts as
+    known one horizon after its as-of; a mean is shrunk to the overall mean by the weight of one row.
     """
     candidates = list(_candidates(dataset, split, prediction))
     return max(candidates, key=lambda candidate: _validated(candidate, dataset, split, prediction))
@@ -59,9 +61,10 @@ def _candidates(dataset: Dataset, split: Split, prediction: Prediction) -> Itera
     known_at = dataset.as_of + np.timedelta64(prediction.horizon or timedelta(microseconds=1)).astype("timedelta64[us]")
     for columns in _histories(dataset):
         groups = dataset.keys.groupby(list(columns), sort=False, dropna=False).ngroup().to_numpy().astype(np.intp)
-        mean, last = _past(groups, dataset.as_of, known_at, values, overall)
+        mean, recent, last = _past(groups, dataset.as_of, known_at, values, overall)
         name = " and ".join(columns)
         yield Baseline(f"past mean of {name}", _shape(mean))
+        yield Baseline(f"recent mean of {name}", _shape(recent))
         if is_regression:
             yield Baseline(f"last value of {name}", _shape(last))
 
@@ -88,11 +91,11 @@ def _shape(values: Array) -> Array:
     return values[:, -1] if values.shape[1] <= 2 else values
 
 
-def _constant(values: Array, split: Split, summary: object) -> Array:
+def _constant(values: Array, split: Split, summary: Callable[..., Array]) -> Array:
     """Every validation row gets the summary of its fold's training rows, every test row that of all."""
     result = np.full_like(values, np.nan)
     for learn, judge in (*split.folds, (split.train, split.test)):
-        result[judge] = summary(values[learn], axis=0)  # type: ignore[operator]
+        result[judge] = summary(values[learn], axis=0)
     return result
 
 
@@ -102,8 +105,8 @@ def _past(
     known_at: NDArray[np.datetime64],
     values: Array,
     overall: Array,
-) -> tuple[Array, Array]:
-    """The shrunken mean and the last of the values of each row's group that were known by the row's as-of."""
+) -> tuple[Array, Array, Array]:
+    """Of the values of each row's group that were known by its as-of: the mean, the mean of the latest, the last."""
     closed = np.flatnonzero(~np.isnan(values[:, 0]))
     order = closed[np.lexsort((known_at[closed], groups[closed]))]
     # Group and moment as one ascending number, so that one search finds where each row's past ends.
@@ -113,7 +116,7 @@ def _past(
     ends = np.searchsorted(place, groups * width + np.searchsorted(moments, as_of, side="right"), side="right")
     starts = np.searchsorted(place, groups * width, side="right")
     sums = np.vstack([np.zeros((1, values.shape[1])), np.cumsum(values[order], axis=0)])
-    count = (ends - starts)[:, None]
-    mean: Array = (sums[ends] - sums[starts] + overall) / (count + 1)
-    last = np.where(count > 0, values[order][np.maximum(ends, 1) - 1], overall)
-    return mean, last
+    latest = np.maximum(starts, ends - RECENT)
+    mean, recent = ((sums[ends] - sums[first] + overall) / ((ends - first)[:, None] + 1) for first in (starts, latest))
+    last = np.where((ends > starts)[:, None], values[order][np.maximum(ends, 1) - 1], overall)
+    return mean, recent, last

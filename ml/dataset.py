@@ -115,7 +115,8 @@ def split_rows(dataset: Dataset, prediction: Prediction) -> Split:
 
     With time, the test is the latest horizon's worth of as-ofs, and rows train only if their outcome was known by the
     first of them (purging: de Prado, Advances in Financial Machine Learning, 2018, ch. 7); the folds repeat this on
-    ever earlier periods. Without time, entities are dealt out by a stable hash.
+    ever earlier periods. A period grows by whole as-ofs until it holds enough rows to judge by. Without time, entities
+    are dealt out by a stable hash.
 
     Raises:
         DataError: a side would be empty, or would hold one class only.

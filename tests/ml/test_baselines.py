@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
@@ -46,6 +47,16 @@ def test_an_outcome_is_known_one_horizon_later() -> None:
     naive = baseline(dataset, split, prediction)
     assert naive.name == "last value of customer"
     assert np.array_equal(naive.output(split.test), dataset.known_target[split.test] - 4)
+
+
+def test_recent_outcomes_count_more_where_levels_change() -> None:
+    frame = weekly(customers=50)
+    random = np.random.default_rng(0)
+    month = (frame["as_of"] - frame["as_of"].min()).dt.days // 84
+    frame["spend"] = frame["customer"] * (1 + month) + random.normal(size=len(frame)) * 40 + 200
+    prediction = declare_spend(horizon=timedelta(days=7))
+    dataset = make_dataset(frame, prediction, KINDS)
+    assert baseline(dataset, split_rows(dataset, prediction), prediction).name == "recent mean of customer"
 
 
 def test_without_horizon_a_row_never_knows_its_own_outcome() -> None:

@@ -82,7 +82,7 @@ def test_means_exist_for_each_of_several_classes() -> None:
 
 
 def test_calendar_dates_become_days_month_and_weekday() -> None:
-    dates = pd.Series(pd.to_datetime(["2024-02-01", "2024-02-05", "2024-03-01", None] * 5)).astype("datetime64[us]")
+    dates = pd.Series(["2024-02-01", "2024-02-05", "2024-03-01", None] * 5).astype("datetime64[us]")
     encoder = fitted("tree", pd.DataFrame({"day": dates}), np.arange(20) % 2, {"day": "date"})
     matrix = encoder.transform(pd.DataFrame({"day": dates.head(4)}))
     assert encoder.sources_ == ["day"] * 3

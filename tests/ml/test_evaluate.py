@@ -9,6 +9,7 @@ from ml import evaluate
 from ml.dataset import make_dataset, split_rows
 from ml.declaration import Search
 from ml.evaluate import importances, metric_table, profiles
+from ml.measures import BINARY, REGRESSION, SEVERAL
 from ml.search import search
 from tests.ml.frames import KINDS, churn, declare, declare_spend, weekly
 
@@ -40,7 +41,7 @@ def test_the_declared_metric_comes_first_and_once() -> None:
         names = [row.metric for row in metric_table(y, output, declare(metric=metric), keys)]
         assert names[0] == metric
         assert len(set(names)) == len(names)
-        assert set(evaluate.BINARY) <= set(names)
+        assert set(BINARY) <= set(names)
 
 
 def test_intervals_hold_the_value_and_are_repeatable() -> None:
@@ -79,10 +80,10 @@ def test_the_interval_covers_the_truth_as_often_as_promised() -> None:
 
 def test_regression_and_several_classes_have_their_own_metrics() -> None:
     y, output, keys = outcomes()
-    assert {row.metric for row in metric_table(y, output, declare_spend(), keys)} > set(evaluate.REGRESSION)
+    assert {row.metric for row in metric_table(y, output, declare_spend(), keys)} > set(REGRESSION)
     three = np.column_stack([output / 2, output / 2, 1 - output])
     names = {row.metric for row in metric_table(y, three, declare(metric="neg_log_loss"), keys)}
-    assert names == {*evaluate.SEVERAL, "neg_log_loss"}
+    assert names == {*SEVERAL, "neg_log_loss"}
 
 
 @pytest.mark.parametrize("estimator", ["hist_gradient_boosting", "linear"])

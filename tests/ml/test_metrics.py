@@ -4,7 +4,6 @@ import datetime as dt
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -12,17 +11,18 @@ import pytest
 
 pytest.importorskip("metricflow", reason="the extra `metrics` is not installed")
 
+from tests.ml.conftest import ROOT, Built
 from tests.ml.metric_layer import MetricLayer
 
 # Counted, because dbt 1.11 drops metrics that are written in the newer spec without an error.
 KPIS = 20
 PARTS = 10
 GRAINS = {"month": "reporting.rpt_kpi_months", "week": "reporting.rpt_kpi_weeks"}
-DOCUMENT = Path(__file__).parents[2] / "docs" / "kpis.md"
+DOCUMENT = ROOT / "docs" / "kpis.md"
 
 
 @pytest.fixture(scope="module")
-def metrics(built_project: Any) -> dict[str, dict[str, Any]]:
+def metrics(built_project: Built) -> dict[str, dict[str, Any]]:
     manifest = json.loads((built_project.target / "semantic_manifest.json").read_text())
     return {metric["name"]: metric for metric in manifest["metrics"]}
 
@@ -33,12 +33,12 @@ def kpis(metrics: dict[str, dict[str, Any]]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def layer(built_project: Any) -> MetricLayer:
+def layer(built_project: Built) -> MetricLayer:
     return MetricLayer(built_project.target / "semantic_manifest.json")
 
 
 @pytest.fixture(scope="module")
-def warehouse(built_project: Any, layer: MetricLayer) -> Iterator[duckdb.DuckDBPyConnection]:
+def warehouse(built_project: Built, layer: MetricLayer) -> Iterator[duckdb.DuckDBPyConnection]:
     """The finished warehouse, read-only and under the name that the rendered SQL gives it."""
     name = layer.manifest.semantic_models[0].node_relation.database
     with duckdb.connect() as connection:

@@ -1,3 +1,4 @@
+import os
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +8,7 @@ import pandas as pd
 import pytest
 import skops.io
 
-from ml import pipelines, portfolio
+from ml import portfolio
 from ml.declaration import Prediction, Search
 from ml.errors import DataError, PipelineError
 from ml.pipelines import dump, fetch, load, store
@@ -147,7 +148,7 @@ def test_a_place_that_cannot_be_written_leaves_nothing(tmp_path: Path, monkeypat
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(pipelines.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(PipelineError, match="No space left"):
         store(b"content", str(tmp_path))
     assert list(tmp_path.iterdir()) == []

@@ -34,7 +34,7 @@ def test_every_estimator_learns_the_signal(name: str, task: str) -> None:
     if task == "classification":
         assert score("roc_auc", task, y, output) > 0.75
     else:
-        assert score("r2", task, y, output) > 0.4
+        assert score("r2", task, y, output) > 0.3
 
 
 def test_a_number_of_trials_repeats_exactly() -> None:
@@ -124,7 +124,7 @@ def test_several_classes_keep_their_places_when_a_fold_lacks_one() -> None:
     assert np.allclose(result.validation.output.sum(axis=1), 1)
 
 
-@pytest.mark.parametrize("metric", searching.LOSSES)
+@pytest.mark.parametrize("metric", portfolio.LOSSES)
 def test_every_objective_can_be_learned(metric: str) -> None:
     prediction = replace(declare_spend(search=Search(trials=4)), metric=metric)
     result = found(spend(customers=40, weeks=16), prediction)
