@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
+from sklearn.metrics import get_scorer_names
 
 from ml.declaration import Prediction
 from ml.errors import DataError, DeclarationError, ProjectError
+from ml.scorers import fits
 from ml.warehouse import Column, Warehouse
 from ml.words import nearest
 
@@ -103,6 +105,7 @@ def check(prediction: Prediction, warehouse: Warehouse) -> Checked:
         f"where {target} is not null group by 1 order by 2 desc limit {MAX_CLASSES + 1}"
     )
     findings = [
+        *_metric_findings(prediction, min(len(levels), MAX_CLASSES)),
         *_target_findings(prediction, columns[prediction.target], closed, levels),
         *_key_findings(prediction, counts, warehouse),
         *_feature_findings(kinds, counts),
@@ -150,6 +153,17 @@ def _target_findings(prediction: Prediction, target: Column, closed: int, levels
         )
     if prediction.task == "classification":
         yield from _class_findings(prediction, target, levels)
+
+
+def _metric_findings(prediction: Prediction, classes: int) -> Iterator[Finding]:
+    metric, known = prediction.metric, get_scorer_names()
+    if not metric:
+        return
+    if metric not in known:
+        yield _error("metric", f"scikit-learn has no scorer '{metric}'. {nearest(metric, known)}")
+    elif not fits(metric, prediction.task, classes):
+        what = f"a {prediction.task}" + (f" of {classes} classes" if prediction.task == "classification" else "")
+        yield _error("metric", f"the scorer '{metric}' does not fit {what}; leave `metric` out for one that does.")
 
 
 def _class_findings(prediction: Prediction, target: Column, levels: pd.DataFrame) -> Iterator[Finding]:

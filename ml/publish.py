@@ -44,8 +44,7 @@ def publish(project: Project, warehouse: Warehouse) -> Published:
         raise ProjectError("No public model is built yet, so there is nothing to publish. Run `dbt build` first.")
     folder, suffix = project.published_directory, warehouse.snapshot_suffix
     link = folder / f"{project.name}{suffix}"
-    stamp = datetime.now(UTC)
-    path = folder / f"{project.name}-{stamp:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}{suffix}"
+    path = folder / f"{project.name}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}{suffix}"
     draft = path.with_suffix(".draft")
     try:
         folder.mkdir(parents=True, exist_ok=True)

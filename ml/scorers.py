@@ -91,3 +91,17 @@ def score(metric: str, task: str, y: Array, output: Array) -> float:
     if task == "regression":
         return float(get_scorer(metric)(GivenRegressor(output), rows, y))
     return float(get_scorer(metric)(GivenClassifier(output), rows, y.astype(np.intp)))
+
+
+def fits(metric: str, task: str, classes: int) -> bool:
+    """Whether a scorer can judge a task: it is tried on made-up outputs of a few rows."""
+    if task == "regression":
+        y = np.linspace(1.5, 4.5, 8)
+        output = y[::-1].copy()
+    else:
+        y = np.arange(2 * classes, dtype=np.float64) % classes
+        output = np.full((len(y), classes), 1 / classes) if classes > 2 else np.linspace(0.1, 0.9, len(y))
+    try:
+        return bool(np.isfinite(score(metric, task, y, output)))
+    except (ValueError, AttributeError):  # the latter where a regressor lacks what a classifier offers
+        return False

@@ -59,6 +59,28 @@ def test_training_is_refused(prediction: str, select: str, code: int, message: s
     assert cellar.warehouse.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("prediction", "metric", "message"),
+    [
+        ("cultivar", "rocauc", "has no scorer 'rocauc'. Did you mean 'roc_auc'?"),
+        ("cultivar", "roc_auc", "the scorer 'roc_auc' does not fit a classification of 3 classes"),
+        ("alcohol", "neg_log_loss", "the scorer 'neg_log_loss' does not fit a regression"),
+    ],
+)
+def test_a_metric_that_is_unknown_or_does_not_fit_is_refused(
+    prediction: str, metric: str, message: str, cellar: Place
+) -> None:
+    declarations = cellar.directory / "models" / "cellar.yml"
+    declarations.write_text(
+        declarations.read_text().replace(
+            f"target: {prediction}\n", f"target: {prediction}\n          metric: {metric}\n"
+        )
+    )
+    result = cellar.martlet("run", "-s", prediction)
+    assert result.exit_code == 1, result.output
+    assert message.lower() in result.stderr.lower()
+
+
 def test_a_feature_model_that_is_not_built_is_named(cellar: Place) -> None:
     cellar.sql("drop table feat_alcohol")
     result = cellar.martlet("train", "-s", "alcohol")
