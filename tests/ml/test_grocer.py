@@ -26,7 +26,7 @@ def manifest(built_project: Built) -> Manifest:
     return Manifest.read(built_project.target / "manifest.json")
 
 
-@pytest.mark.parametrize("name", ["first build", "run", "second run", "last build"])
+@pytest.mark.parametrize("name", ["first build", "run", "second run", "last build", "compile"])
 def test_every_step_ends_well(name: str, built_project: Built) -> None:
     output = built_project.outputs[name]
     assert output.returncode == 0, output.stdout + output.stderr
