@@ -38,7 +38,7 @@ benchmark: setup ## time and memory of the pipeline beside bare SQL
 	$(BIN)/python benchmarks/pipeline.py
 
 lock: setup ## refresh requirements.lock from pyproject.toml (needs uv)
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-header \
 		--extra journey --extra metrics --extra dev pyproject.toml --output-file requirements.lock
 
 clean: ## remove what was made, but not .venv
