@@ -232,3 +232,23 @@ def test_a_full_disk_stores_nothing(cellar: Place) -> None:
     assert cellar.count("ml.runs") == runs
     assert cellar.count("ml.cultivar") == 22
     assert sorted((cellar.directory / "published").iterdir()) == snapshots
+
+
+@pytest.mark.parametrize("step", ["build", "train", "score", "publish"])
+def test_a_killed_run_is_finished_by_the_next(fresh_cellar: Place, step: str) -> None:
+    process = fresh_cellar.start("run", "--log-format", "json")
+    assert process.stdout is not None
+    for line in process.stdout:
+        event = json.loads(line)
+        if event.get("event") == "start" and event["kind"] == step:
+            process.kill()
+            break
+    process.wait(timeout=60)
+    result = fresh_cellar.martlet("run")
+    assert result.exit_code == 0, result.output
+    for name in ("cultivar", "alcohol"):
+        assert fresh_cellar.count(f"ml.{name}") == fresh_cellar.count(f"(select distinct bottle from ml.{name})") == 22
+        assert fresh_cellar.count(f"ml.promotions where prediction = '{name}'") == 1
+    left = sorted(path.suffix for path in (fresh_cellar.directory / "published").iterdir())
+    assert set(left) == {".duckdb"}, "no half snapshot is left"
+    assert "Nothing has changed" in fresh_cellar.martlet("run").output
