@@ -74,6 +74,7 @@ class Report:
             table.add_column(column, overflow="fold")
         for row in rows:
             table.add_row(*(_plain(str(value)) for value in row))
+        self._console.print()
         self._console.print(table)
 
     @contextmanager
