@@ -8,7 +8,7 @@ from sklearn.metrics import get_scorer_names
 
 from ml.declaration import Prediction
 from ml.errors import DataError, DeclarationError, ProjectError
-from ml.scorers import fits
+from ml.learning.scorers import fits
 from ml.warehouse import Column, Warehouse
 from ml.words import nearest
 

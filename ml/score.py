@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
-from ml import ledger, pipelines
+from ml import ledger
 from ml.check import feature_columns, feature_kinds
-from ml.dataset import make_dataset
 from ml.declaration import Prediction
 from ml.errors import DataError
+from ml.learning import pipelines
+from ml.learning.dataset import make_dataset
+from ml.learning.reasons import contributions
 from ml.project import Project
-from ml.reasons import contributions
 from ml.report import ProgressCallback
 from ml.warehouse import Column, Warehouse
 

@@ -13,16 +13,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ml import ledger, pipelines
-from ml.baselines import Baseline, baseline
+from ml import ledger
 from ml.check import check, feature_columns, feature_kinds
-from ml.dataset import Dataset, Rows, Split, make_dataset, split_rows
 from ml.declaration import Prediction
-from ml.evaluate import Metric, default_metric, importances, metric_table, predict_output, profiles
+from ml.learning import pipelines
+from ml.learning.baselines import Baseline, baseline
+from ml.learning.dataset import Dataset, Rows, Split, make_dataset, split_rows
+from ml.learning.evaluate import Metric, default_metric, importances, metric_table, predict_output, profiles
+from ml.learning.search import SearchResult, refit, search
 from ml.ledger import Standing
 from ml.project import Project
 from ml.report import ProgressCallback
-from ml.search import SearchResult, refit, search
 from ml.warehouse import Warehouse
 
 LIBRARIES = ("scikit-learn", "pandas", "numpy", "skops", "dbt-core", "martlet")

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ml.dataset import Dataset, make_dataset, split_rows
 from ml.declaration import Owner, Prediction, Search
-from ml.evaluate import importances
-from ml.pipelines import FittedPrediction, assemble
-from ml.search import refit, search
+from ml.learning.dataset import Dataset, make_dataset, split_rows
+from ml.learning.evaluate import importances
+from ml.learning.pipelines import FittedPrediction, assemble
+from ml.learning.search import refit, search
 
 KINDS = {"signal": "number", "noise": "number", "member": "boolean", "region": "category", "joined": "date"}
 QUICK = Search(trials=2)

@@ -4,9 +4,9 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 
-from ml.baselines import baseline
-from ml.dataset import make_dataset, split_rows
-from ml.scorers import score
+from ml.learning.baselines import baseline
+from ml.learning.dataset import make_dataset, split_rows
+from ml.learning.scorers import score
 from tests.ml.frames import KINDS, churn, declare, declare_spend, weekly
 
 

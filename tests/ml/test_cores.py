@@ -1,7 +1,7 @@
 import pytest
 from threadpoolctl import threadpool_info
 
-from ml.cores import in_threads, one_core
+from ml.learning.cores import in_threads, one_core
 
 
 def test_results_keep_the_order_of_the_items() -> None:

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml.dataset import PERIOD_ROWS, block_order, label, make_dataset, split_rows, thin
 from ml.errors import DataError
+from ml.learning.dataset import PERIOD_ROWS, block_order, label, make_dataset, split_rows, thin
 from tests.ml.frames import KINDS, churn, declare, declare_spend, weekly
 
 HORIZON = np.timedelta64(28, "D")

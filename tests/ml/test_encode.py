@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml.encode import STYLES, FeatureEncoder, make_encoder
+from ml.learning.encode import STYLES, FeatureEncoder, make_encoder
 from tests.ml.frames import KINDS, churn
 
 

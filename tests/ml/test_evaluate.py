@@ -5,12 +5,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml import evaluate
-from ml.dataset import make_dataset, split_rows
 from ml.declaration import Search
-from ml.evaluate import importances, metric_table, profiles
-from ml.measures import BINARY, REGRESSION, SEVERAL
-from ml.search import search
+from ml.learning import evaluate
+from ml.learning.dataset import make_dataset, split_rows
+from ml.learning.evaluate import importances, metric_table, profiles
+from ml.learning.measures import BINARY, REGRESSION, SEVERAL
+from ml.learning.search import search
 from tests.ml.frames import KINDS, churn, declare, declare_spend, weekly
 
 PROFILE = [

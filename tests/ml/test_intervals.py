@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ml.intervals import ConformalIntervals
+from ml.learning.intervals import ConformalIntervals
 
 
 def sample(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

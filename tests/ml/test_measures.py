@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from ml import measures
+from ml.learning import measures
 
 ROWS = 400
 

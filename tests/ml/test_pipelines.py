@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 import skops.io
 
-from ml import portfolio
 from ml.declaration import Prediction, Search
 from ml.errors import DataError, PipelineError
-from ml.pipelines import dump, fetch, load, store
+from ml.learning import portfolio
+from ml.learning.pipelines import dump, fetch, load, store
 from tests.ml.frames import declare, declare_spend, fitted, weekly
 
 

@@ -4,11 +4,11 @@ from functools import cache
 import numpy as np
 import pytest
 
-from ml import reasons
-from ml.dataset import Dataset
 from ml.declaration import Search
-from ml.pipelines import FittedPrediction
-from ml.reasons import OTHERS, contributions, walk
+from ml.learning import reasons
+from ml.learning.dataset import Dataset
+from ml.learning.pipelines import FittedPrediction
+from ml.learning.reasons import OTHERS, contributions, walk
 from tests.ml.frames import KINDS, declare, declare_spend, fitted, weekly
 
 

@@ -5,8 +5,8 @@ from sklearn import metrics
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 
-from ml import scorers
-from ml.scorers import default_metric, predict_output, score
+from ml.learning import scorers
+from ml.learning.scorers import default_metric, predict_output, score
 from tests.ml.frames import churn, spend
 
 

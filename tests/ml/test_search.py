@@ -5,13 +5,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml import portfolio
-from ml import search as searching
-from ml.dataset import Dataset, make_dataset, split_rows
 from ml.declaration import Prediction, Search
 from ml.errors import DataError
-from ml.scorers import predict_output, score
-from ml.search import SearchResult, refit, search
+from ml.learning import portfolio
+from ml.learning import search as searching
+from ml.learning.dataset import Dataset, make_dataset, split_rows
+from ml.learning.scorers import predict_output, score
+from ml.learning.search import SearchResult, refit, search
 from tests.ml.frames import KINDS, churn, declare, declare_spend, spend, weekly
 
 

@@ -8,10 +8,10 @@ import duckdb
 import pandas as pd
 import pytest
 
-from ml.duck import open_duckdb
 from ml.errors import WarehouseError, WarehouseMissingError
 from ml.project import Options, open_project
 from ml.warehouse import Warehouse, open_warehouse
+from ml.warehouse.duck import open_duckdb
 from tests.ml.conftest import Place
 
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import get_scorer
 
-from ml.cores import in_threads
-from ml.dataset import Dataset, Rows
+from ml.learning.cores import in_threads
+from ml.learning.dataset import Dataset, Rows
 
 Array = NDArray[np.float64]
 

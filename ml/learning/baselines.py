@@ -7,9 +7,9 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.dataset import Dataset, Rows, Split
 from ml.declaration import Prediction
-from ml.scorers import score
+from ml.learning.dataset import Dataset, Rows, Split
+from ml.learning.scorers import score
 
 Array = NDArray[np.float64]
 

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from ml.pipelines import FittedPrediction
+    from ml.learning.pipelines import FittedPrediction
 
 Array = NDArray[np.float64]
 

@@ -13,12 +13,12 @@ import skops.io
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from ml.dataset import Dataset
 from ml.declaration import Prediction
 from ml.errors import DataError, PipelineError
-from ml.intervals import ConformalIntervals
-from ml.scorers import predict_output
-from ml.search import Validation
+from ml.learning.dataset import Dataset
+from ml.learning.intervals import ConformalIntervals
+from ml.learning.scorers import predict_output
+from ml.learning.search import Validation
 
 Array = NDArray[np.float64]
 
@@ -28,11 +28,11 @@ SUFFIX = ".skops"
 # scikit-learn's own estimators. Explicit, because a prefix such as "numpy." would also admit functions that run code.
 TRUSTED_TYPES = frozenset(
     {
-        "ml.encode.FeatureEncoder",
-        "ml.encode.add_logs",
-        "ml.intervals.ConformalIntervals",
-        "ml.pipelines.FittedPrediction",
-        "ml.portfolio.BoundedRegressor",
+        "ml.learning.encode.FeatureEncoder",
+        "ml.learning.encode.add_logs",
+        "ml.learning.intervals.ConformalIntervals",
+        "ml.learning.pipelines.FittedPrediction",
+        "ml.learning.portfolio.BoundedRegressor",
         "numpy.dtype",
         "sklearn._loss.link.Interval",
         "sklearn._loss.link.LogLink",

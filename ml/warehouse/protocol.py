@@ -1,17 +1,14 @@
-"""The one door to the data: a small protocol that every engine implements, and the opening of the right one."""
+"""What Martlet asks of an engine: a small protocol that each implements."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import pandas as pd
 
-from ml.errors import WarehouseError
 from ml.manifest import Node
-from ml.project import Project
-from ml.words import nearest
 
 
 @dataclass(frozen=True)
@@ -72,49 +69,3 @@ class Warehouse(Protocol):
 
     def close(self) -> None:
         """Give the database back to others."""
-
-
-def make_room(project: Project) -> None:
-    """Make the folder of a database file that dbt will create.
-
-    Raises:
-        WarehouseError: it can't be made.
-    """
-    folder = (project.directory / str(project.connection.get("path") or ".")).parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WarehouseError(f"The warehouse's folder {folder} can't be made: {error}.") from error
-
-
-def open_warehouse(project: Project, *, wait: float = 0.0, read_only: bool = False) -> Warehouse:
-    """Open the database of the project's profile target.
-
-    Args:
-        project: the project whose profile names the database.
-        wait: how many seconds to wait for a process that holds the database.
-        read_only: leave the database as it is; several readers may then share it.
-
-    Raises:
-        WarehouseError: the database can't be opened.
-    """
-    from ml.duck import open_duckdb
-
-    engines = {"duckdb": open_duckdb}
-    kind = str(project.connection.get("type"))
-    if kind not in engines:
-        raise WarehouseError(
-            f"profile '{project.profile}', target '{project.target}': type '{kind}' is not "
-            f"supported. {nearest(kind, engines)}"
-        )
-    return engines[kind](project.connection, project.directory, wait=wait, read_only=read_only)
-
-
-@contextmanager
-def opened(project: Project, wait: float, *, read_only: bool = False) -> Iterator[Warehouse]:
-    """The project's warehouse (see `open_warehouse`), given back at the end."""
-    warehouse = open_warehouse(project, wait=wait, read_only=read_only)
-    try:
-        yield warehouse
-    finally:
-        warehouse.close()

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from ml.cores import in_threads, one_core
-from ml.dataset import Dataset, Fold, Rows, Split, block_order, thin
 from ml.declaration import Prediction
-from ml.encode import make_encoder
 from ml.errors import DataError
-from ml.portfolio import AMOUNT_TRIALS, LOSSES, PORTFOLIO, TRIALS, BoundedRegressor, Parameters
-from ml.scorers import predict_output, score
+from ml.learning.cores import in_threads, one_core
+from ml.learning.dataset import Dataset, Fold, Rows, Split, block_order, thin
+from ml.learning.encode import make_encoder
+from ml.learning.portfolio import AMOUNT_TRIALS, LOSSES, PORTFOLIO, TRIALS, BoundedRegressor, Parameters
+from ml.learning.scorers import predict_output, score
 from ml.words import nearest
 
 # Rows that a fold's training may have: enough for a good choice, few enough for several trials in the budget.

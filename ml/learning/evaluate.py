@@ -10,10 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from ml.dataset import Dataset, Rows, thin
 from ml.declaration import Prediction
-from ml.measures import BINARY, REGRESSION, SEVERAL, Measure, clustered_weights
-from ml.scorers import default_metric, predict_output, score
+from ml.learning.dataset import Dataset, Rows, thin
+from ml.learning.measures import BINARY, REGRESSION, SEVERAL, Measure, clustered_weights
+from ml.learning.scorers import default_metric, predict_output, score
 
 Array = NDArray[np.float64]
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from ml.errors import WarehouseError, WarehouseMissingError
 from ml.manifest import Node
-from ml.warehouse import Column
+from ml.warehouse.protocol import Column
 
 KINDS = {
     "number": (
@@ -70,7 +70,7 @@ def open_duckdb(connection: Mapping[str, Any], directory: Path, *, wait: float, 
 
 
 class DuckDB:
-    """One connection to a DuckDB file; see `ml.warehouse.Warehouse` for what each method promises."""
+    """One connection to a DuckDB file; see `ml.warehouse.protocol.Warehouse` for what each method promises."""
 
     snapshot_suffix = ".duckdb"
 
