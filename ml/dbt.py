@@ -55,6 +55,8 @@ class Dbt:
         arguments += [part for name in exclude for part in ("--exclude", name)]
         if self._project.options.full_refresh:
             arguments.append("--full-refresh")
+        if self._project.options.select:  # a test that also reads what is not selected may find it missing
+            arguments += ["--indirect-selection", "buildable"]
         try:
             self._invoke("build", arguments)
         except _NodesFailedError:

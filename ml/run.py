@@ -81,11 +81,14 @@ def _build(dbt: Dbt, report: Report, outcome: Outcome, name: str, select: list[s
 
 
 def _readers(project: Project, predictions: set[str] | None) -> list[str]:
-    """Selectors of everything that reads what martlet writes (of the named predictions only, if any are named)."""
+    """Selectors of everything that reads what martlet writes.
+
+    If predictions are named: only of what reads theirs, with all that it needs besides, which may not be built yet.
+    """
     nodes = project.manifest.prediction_sources().values()
     if predictions is None:
         return sorted({f"source:{node['source_name']}+" for node in nodes})
-    return [f"source:{node['source_name']}.{node['name']}+" for node in nodes if node["name"] in predictions]
+    return [f"@source:{node['source_name']}.{node['name']}" for node in nodes if node["name"] in predictions]
 
 
 def _profile(warehouse: Warehouse, project: Project, report: Report) -> None:

@@ -252,3 +252,26 @@ def test_a_killed_run_is_finished_by_the_next(fresh_cellar: Place, step: str) ->
     left = sorted(path.suffix for path in (fresh_cellar.directory / "published").iterdir())
     assert set(left) == {".duckdb"}, "no half snapshot is left"
     assert "Nothing has changed" in fresh_cellar.martlet("run").output
+
+
+def test_run_of_one_prediction_builds_what_reads_it_and_nothing_else(fresh_cellar: Place) -> None:
+    models = fresh_cellar.directory / "models"
+    (models / "readers.yml").write_text(
+        "sources:\n  - name: ml\n    tables:\n"
+        "      - {name: alcohol, config: {meta: {martlet: {prediction: alcohol}}}}\n"
+        "      - {name: cultivar, config: {meta: {martlet: {prediction: cultivar}}}}\n"
+        "models:\n  - name: bottles\n    columns:\n      - name: bottle\n        data_tests:\n"
+        "          - relationships: {arguments: {to: ref('labels'), field: bottle}}\n"
+    )
+    (models / "bottles.sql").write_text("select bottle from {{ ref('wines') }}")
+    (models / "strong.sql").write_text(
+        "select bottle from {{ ref('bottles') }} inner join {{ source('ml', 'alcohol') }} using (bottle)"
+    )
+    (models / "labels.sql").write_text("select bottle from {{ source('ml', 'cultivar') }}")
+    result = fresh_cellar.martlet("run", "--select", "alcohol")
+    assert result.exit_code == 0, result.output
+    tables = set(fresh_cellar.sql("select table_name from duckdb_tables() where schema_name = 'main'")["table_name"])
+    assert tables == {"wines", "feat_alcohol", "bottles", "strong"}
+    assert fresh_cellar.count("strong") == 22
+    assert "Nothing has changed" not in fresh_cellar.martlet("run").output, "the rest was still to do"
+    assert fresh_cellar.count("labels") == 22
