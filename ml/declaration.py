@@ -10,6 +10,7 @@ from typing import Any
 
 from ml.errors import DeclarationError
 from ml.manifest import Manifest, Node, martlet_meta
+from ml.tables import PREDICTION_COLUMNS, TABLES
 from ml.words import nearest
 
 TASKS = ("classification", "regression")
@@ -141,6 +142,7 @@ def _read(node: Node, manifest: Manifest) -> Prediction:
     if settings["task"] not in TASKS:
         raise DeclarationError(f"{place}: task '{settings['task']}' is unknown. {nearest(settings['task'], TASKS)}")
     model = _feature_model(node, manifest, place)
+    _refuse_reserved(node["name"], settings, place)
     owner = node.get("owner") or {}
     entity = settings["entity"]
     optional = {key: settings[key] for key in ("as_of", "metric", "interval", "seed") if settings.get(key) is not None}
@@ -174,6 +176,17 @@ def _check_keys(settings: Mapping[str, Any], known: Mapping[str, tuple[type, ...
             raise DeclarationError(f"{place}: '{key}' must be {names}, not {value!r}.")
         if isinstance(value, list) and not all(isinstance(item, str) for item in value):
             raise DeclarationError(f"{place}: '{key}' must be a list of names, not {value!r}.")
+
+
+def _refuse_reserved(name: str, settings: Mapping[str, Any], place: str) -> None:
+    """A prediction's table stands beside the ledger's, and its keys beside the columns that martlet fills."""
+    if name in TABLES:
+        raise DeclarationError(f"{place}: the table ml.{name} is martlet's own. Give the prediction another name.")
+    entity = settings["entity"]
+    keys = [*(entity if isinstance(entity, list) else [entity]), settings.get("as_of")]
+    for key in keys:
+        if key in PREDICTION_COLUMNS:
+            raise DeclarationError(f"{place}: martlet fills the column '{key}' itself. Rename the key in SQL.")
 
 
 def _feature_model(node: Node, manifest: Manifest, place: str) -> Node:

@@ -1,6 +1,6 @@
-"""The tables of the schema `ml`: what a run, its metrics, its predictions and its promotion leave behind.
+"""Writes and reads the schema `ml`: what a run, its metrics, its predictions and its promotion leave behind.
 
-Append-only; every row carries its run. Column types are those that DuckDB and Spark share.
+Append-only; every row carries its run.
 """
 
 import json
@@ -12,129 +12,8 @@ from typing import Any
 import pandas as pd
 
 from ml.declaration import Prediction
+from ml.tables import SCHEMA, TABLES
 from ml.warehouse import Column, Warehouse
-
-SCHEMA = "ml"
-
-TABLES: dict[str, dict[str, str]] = {
-    "runs": {
-        "run_id": "varchar",
-        "prediction": "varchar",
-        "started_at": "timestamp",
-        "finished_at": "timestamp",
-        "task": "varchar",
-        "target": "varchar",
-        "metric": "varchar",
-        "estimator": "varchar",
-        "baseline": "varchar",
-        "is_good": "boolean",
-        "rows_trained": "bigint",
-        "rows_tested": "bigint",
-        "positive_rate": "double",
-        "first_as_of": "timestamp",
-        "last_as_of": "timestamp",
-        "tested_from": "timestamp",
-        "tested_to": "timestamp",
-        "feature_model": "varchar",
-        "features": "varchar",
-        "declaration": "varchar",
-        "declaration_sha256": "varchar",
-        "pipeline_uri": "varchar",
-        "pipeline_sha256": "varchar",
-        "pipeline_bytes": "bigint",
-        "git_commit": "varchar",
-        "manifest_sha256": "varchar",
-        "data_fingerprint": "varchar",
-        "versions": "varchar",
-        "seed": "bigint",
-        "seconds": "double",
-    },
-    "trials": {
-        "run_id": "varchar",
-        "trial": "bigint",
-        "estimator": "varchar",
-        "parameters": "varchar",
-        "rows": "bigint",
-        "score": "double",
-        "score_std": "double",
-        "seconds": "double",
-        "status": "varchar",
-    },
-    "metrics": {
-        "run_id": "varchar",
-        "split": "varchar",
-        "predictor": "varchar",
-        "metric": "varchar",
-        "value": "double",
-        "lower": "double",
-        "upper": "double",
-        "rows": "bigint",
-    },
-    "importances": {
-        "run_id": "varchar",
-        "feature": "varchar",
-        "importance": "double",
-        "importance_std": "double",
-        "importance_rank": "bigint",
-    },
-    "profiles": {
-        "run_id": "varchar",
-        "feature": "varchar",
-        "kind": "varchar",
-        "rows": "bigint",
-        "nulls": "bigint",
-        "distinct_values": "bigint",
-        "mean": "double",
-        "std": "double",
-        "min": "double",
-        "max": "double",
-        "quantile_edges": "varchar",
-        "bin_counts": "varchar",
-        "top_values": "varchar",
-    },
-    "promotions": {
-        "prediction": "varchar",
-        "run_id": "varchar",
-        "promoted_at": "timestamp",
-        "actor": "varchar",
-        "reason": "varchar",
-        "previous_run_id": "varchar",
-    },
-    "score_batches": {
-        "batch_id": "varchar",
-        "prediction": "varchar",
-        "run_id": "varchar",
-        "scored_at": "timestamp",
-        "rows": "bigint",
-        "seconds": "double",
-        "first_as_of": "timestamp",
-        "last_as_of": "timestamp",
-        "is_rescore": "boolean",
-    },
-    "source_profiles": {
-        "source_name": "varchar",
-        "table_name": "varchar",
-        "column_name": "varchar",
-        "column_type": "varchar",
-        "rows": "bigint",
-        "nulls": "bigint",
-        "distinct_values": "bigint",
-        "min_value": "varchar",
-        "max_value": "varchar",
-        "quantiles": "varchar",
-        "top_values": "varchar",
-        "profiled_at": "timestamp",
-    },
-    "builds": {
-        "build_id": "varchar",
-        "fingerprint": "varchar",
-        "invocation_id": "varchar",
-        "finished_at": "timestamp",
-        "models": "bigint",
-        "tests": "bigint",
-        "seconds": "double",
-    },
-}
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import pandas as pd
 from ml import ledger
 from ml.manifest import Manifest, Node
 from ml.report import ProgressCallback
+from ml.tables import SCHEMA, TABLES
 from ml.warehouse import Warehouse
 
 
@@ -38,7 +39,7 @@ def profile_sources(
     for number, node in enumerate(sources):
         progress(number / len(sources), f"{node['source_name']}.{node['name']}")
         rows += _columns(node, warehouse)
-    profiles = pd.DataFrame(rows, columns=list(ledger.TABLES["source_profiles"]))
+    profiles = pd.DataFrame(rows, columns=list(TABLES["source_profiles"]))
     profiles["profiled_at"] = datetime.now(UTC).replace(tzinfo=None)
     with warehouse.transaction():
         ledger.append(warehouse, "source_profiles", profiles)
@@ -46,7 +47,7 @@ def profile_sources(
 
 
 def _known(warehouse: Warehouse) -> set[tuple[str, str]]:
-    kept = warehouse.table(ledger.SCHEMA, "source_profiles")
+    kept = warehouse.table(SCHEMA, "source_profiles")
     found = warehouse.query(f"select distinct source_name, table_name from {kept}")
     return set(zip(found["source_name"], found["table_name"], strict=True))
 

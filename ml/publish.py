@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ml import ledger
 from ml.errors import ProjectError, WarehouseError
 from ml.manifest import Manifest
 from ml.project import Project
+from ml.tables import SCHEMA, TABLES
 from ml.warehouse import Warehouse
 
 KEEP = 3
@@ -70,8 +70,8 @@ def _public(manifest: Manifest, warehouse: Warehouse) -> dict[tuple[str, str], s
         for node in nodes
         if (node.get("config") or {}).get("access", node.get("access")) == "public" and node.get("relation_name")
     }
-    predictions = [*ledger.TABLES, *manifest.ml_exposures()]
-    named |= {(ledger.SCHEMA, name): warehouse.table(ledger.SCHEMA, name) for name in predictions}
+    predictions = [*TABLES, *manifest.ml_exposures()]
+    named |= {(SCHEMA, name): warehouse.table(SCHEMA, name) for name in predictions}
     return {key: relation for key, relation in named.items() if warehouse.columns(relation)}
 
 

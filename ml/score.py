@@ -17,6 +17,7 @@ from ml.learning.dataset import make_dataset
 from ml.learning.reasons import contributions
 from ml.project import Project
 from ml.report import ProgressCallback
+from ml.tables import SCHEMA
 from ml.warehouse import Column, Warehouse
 
 BATCH_ROWS = 50_000
@@ -54,7 +55,7 @@ def score(
     kinds = feature_kinds(prediction, columns)
     champion = _champion(prediction, warehouse, kinds)
     ledger.create_tables(warehouse)
-    warehouse.create_table(ledger.SCHEMA, prediction.name, ledger.prediction_columns(prediction, columns))
+    warehouse.create_table(SCHEMA, prediction.name, ledger.prediction_columns(prediction, columns))
     waiting = _waiting(prediction, warehouse, rescore=rescore)
     total = int(warehouse.query(f"select count(*) as rows from ({waiting}) as waiting")["rows"][0])
     if total == 0:
@@ -63,7 +64,7 @@ def score(
 
     model = pipelines.load(pipelines.fetch(champion.pipeline_uri, champion.pipeline_sha256, project.pipelines_root))
     scored_at = datetime.now(UTC).replace(tzinfo=None)
-    table = warehouse.table(ledger.SCHEMA, prediction.name)
+    table = warehouse.table(SCHEMA, prediction.name)
     done = 0
     first = last = None
     with warehouse.transaction():
@@ -111,7 +112,7 @@ def _waiting(prediction: Prediction, warehouse: Warehouse, *, rescore: bool) -> 
     if rescore:
         return sql
     same = " and ".join(f"stored.{quote(key)} = features.{quote(key)}" for key in prediction.keys)
-    stored = warehouse.table(ledger.SCHEMA, prediction.name)
+    stored = warehouse.table(SCHEMA, prediction.name)
     return f"{sql} and not exists (select 1 from {stored} as stored where {same})"
 
 

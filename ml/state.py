@@ -9,12 +9,13 @@ from ml import ledger
 from ml.dbt import DbtResult, last_invocation
 from ml.errors import ProjectError
 from ml.project import Project
+from ml.tables import SCHEMA
 from ml.warehouse import Warehouse
 
 
 def is_current(project: Project, warehouse: Warehouse) -> bool:
     """Whether nothing a build depends on has changed, and nobody else has built since."""
-    builds = warehouse.table(ledger.SCHEMA, "builds")
+    builds = warehouse.table(SCHEMA, "builds")
     fingerprint = _fingerprint(project, warehouse)
     if fingerprint is None or project.options.full_refresh or not warehouse.columns(builds):
         return False

@@ -86,6 +86,13 @@ def test_exactly_one_feature_model_is_wanted(parents: tuple[str, ...]) -> None:
         read_predictions(manifest(GOOD, parents=parents))
 
 
+def test_names_that_martlet_uses_itself_are_refused() -> None:
+    with pytest.raises(DeclarationError, match="the table ml.runs is martlet's own"):
+        read_predictions(manifest(GOOD, name="runs"))
+    with pytest.raises(DeclarationError, match="martlet fills the column 'run_id' itself"):
+        read_predictions(manifest(GOOD | {"entity": ["run_id"]}))
+
+
 def test_an_ephemeral_feature_model_is_refused() -> None:
     with pytest.raises(DeclarationError, match="gone is ephemeral"):
         read_predictions(manifest(GOOD, parents=("model.p.gone",)))

@@ -8,7 +8,7 @@ import pytest
 
 from ml.cli import main
 from ml.declaration import KEYS, SEARCH_KEYS
-from ml.ledger import TABLES
+from ml.tables import TABLES
 from tests.ml.conftest import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])

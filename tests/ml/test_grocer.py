@@ -8,8 +8,8 @@ import duckdb
 import pytest
 
 from ml.declaration import read_predictions
-from ml.ledger import TABLES
 from ml.manifest import Manifest
+from ml.tables import TABLES
 from tests.ml.conftest import Built
 
 PREDICTIONS = ("campaign_redemption", "category_demand", "household_lapse", "household_spend")

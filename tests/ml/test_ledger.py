@@ -2,7 +2,8 @@
 
 import yaml
 
-from ml.ledger import SCHEMA, TABLES, Standing, signature_changes
+from ml.ledger import Standing, signature_changes
+from ml.tables import SCHEMA, TABLES
 from tests.ml.conftest import ROOT
 
 SOURCES = ROOT / "models" / "staging" / "ml" / "_ml__sources.yml"

@@ -6,6 +6,12 @@ windows as (
 
 ),
 
+habits as (
+
+    select * from {{ ref('int_household_habits') }}
+
+),
+
 campaigns as (
 
     select * from {{ ref('int_household_campaigns') }}
@@ -25,14 +31,15 @@ features as (
         windows.as_of_date,
 
         windows.days_since_last_basket,
-        -- A household that first shops later is unknown at the as-of.
-        case
-            when households.first_trading_date < windows.as_of_date
-                then {{ dbt.datediff('households.first_trading_date', 'windows.as_of_date', 'day') }}
-        end as tenure_days,
+        habits.tenure_days,
+        windows.shopping_days_7d,
+        windows.shopping_days_28d,
+        windows.shopping_days_84d,
         windows.baskets_7d,
         windows.baskets_28d,
         windows.baskets_84d,
+        habits.usual_shopping_days_28d,
+        habits.usual_sales_value_28d,
         windows.sales_value_7d,
         windows.sales_value_28d,
         windows.sales_value_84d,
@@ -79,6 +86,10 @@ features as (
     from windows
     inner join households
         on windows.household_id = households.household_id
+    inner join habits
+        on
+            windows.household_id = habits.household_id
+            and windows.as_of_date = habits.as_of_date
     inner join campaigns
         on
             windows.household_id = campaigns.household_id

@@ -41,6 +41,7 @@ shopping as (
         snapshots='snapshots', events='days', entity='household_id', as_of='as_of_date', event_time='trading_date',
         windows=[7, 28, 84],
         counts={
+            'shopping_days': '1',
             'baskets': 'baskets',
             'items': 'items',
             'evening_baskets': 'evening_baskets',
