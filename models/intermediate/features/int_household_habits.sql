@@ -12,12 +12,6 @@ days as (
 
 ),
 
-households as (
-
-    select * from {{ ref('dim_households') }}
-
-),
-
 past_year as (
 
     {{ window_features(
@@ -27,18 +21,28 @@ past_year as (
 
 ),
 
+first_days as (
+
+    select
+        household_id,
+        min(trading_date) as first_trading_date
+    from days
+    group by household_id
+
+),
+
 tenures as (
 
     select
         past_year.*,
         -- A household that first shops later is unknown at the as-of.
         case
-            when households.first_trading_date < past_year.as_of_date
-                then {{ dbt.datediff('households.first_trading_date', 'past_year.as_of_date', 'day') }}
+            when first_days.first_trading_date < past_year.as_of_date
+                then {{ dbt.datediff('first_days.first_trading_date', 'past_year.as_of_date', 'day') }}
         end as tenure_days
     from past_year
-    inner join households
-        on past_year.household_id = households.household_id
+    inner join first_days
+        on past_year.household_id = first_days.household_id
 
 ),
 
