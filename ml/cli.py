@@ -14,7 +14,7 @@ from ml import __version__
 from ml.declaration import Prediction, Search, read_predictions, select_predictions
 from ml.errors import MartletError
 from ml.project import Options, Project, open_project
-from ml.report import Report
+from ml.report import Report, Step
 from ml.warehouse import opened
 
 Command = Callable[..., Any]
@@ -67,7 +67,7 @@ class Invocation:
         options = self.project.options
         return select_predictions(read_predictions(self.project.manifest), options.select, options.exclude)
 
-    def each(self, kind: str, work: Callable[[Prediction, Any], None]) -> bool:
+    def each(self, kind: str, work: Callable[[Prediction, Step], None]) -> bool:
         """Do some work on each prediction; one that fails is told of and does not stop the others."""
         failed = False
         for prediction in self.predictions():
@@ -231,7 +231,7 @@ def train(invocation: Invocation, *, seconds: float | None, trials: int | None) 
 
     project, report = invocation.project, invocation.report
 
-    def work(prediction: Prediction, step: Any) -> None:  # noqa: ANN401 -- a Step
+    def work(prediction: Prediction, step: Step) -> None:
         search = prediction.search
         budget = Search(seconds or search.seconds, trials or search.trials)
         with report.progress(f"train {prediction.name}") as progress:
@@ -254,7 +254,7 @@ def score(invocation: Invocation, *, rescore: bool) -> bool:
 
     project, report = invocation.project, invocation.report
 
-    def work(prediction: Prediction, step: Any) -> None:  # noqa: ANN401 -- a Step
+    def work(prediction: Prediction, step: Step) -> None:
         with report.progress(f"score {prediction.name}") as progress:
             scored = score_prediction(prediction, warehouse, project, progress, rescore=rescore)
         step.status = "success" if scored.rows else "skipped"
