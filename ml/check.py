@@ -83,8 +83,8 @@ def feature_columns(prediction: Prediction, warehouse: Warehouse) -> dict[str, C
 
 
 def feature_kinds(prediction: Prediction, columns: Mapping[str, Column]) -> dict[str, str]:
-    """Kinds of the columns that are features: all but keys, target and excluded ones."""
-    apart = {*prediction.keys, prediction.target, *prediction.exclude}
+    """Kinds of the columns that are features: all but keys, target, excluded ones and personal data."""
+    apart = {*prediction.keys, prediction.target, *prediction.exclude, *prediction.personal}
     return {name: column.kind for name, column in columns.items() if name not in apart}
 
 
@@ -104,7 +104,10 @@ def check(prediction: Prediction, warehouse: Warehouse) -> Checked:
         f"select cast({target} as varchar) as level, count(*) as rows from {prediction.relation} "
         f"where {target} is not null group by 1 order by 2 desc limit {MAX_CLASSES + 1}"
     )
+    apart = {*prediction.keys, prediction.target, *prediction.exclude}
+    personal = sorted(set(prediction.personal) & set(columns) - apart)
     findings = [
+        *(Finding("warning", "personal data", f"'{name}' holds personal data: it is no feature.") for name in personal),
         *_metric_findings(prediction, min(len(levels), MAX_CLASSES)),
         *_target_findings(prediction, columns[prediction.target], closed, levels),
         *_key_findings(prediction, counts, warehouse),

@@ -55,7 +55,8 @@ class Owner:
 class Prediction:
     """A declared thing to predict, and the feature model that it reads.
 
-    `relation` is the feature model as the warehouse quotes it; `path` is the file of the declaration. `metric` is
+    `relation` is the feature model as the warehouse quotes it; `personal` are the columns that hold personal data, here
+    or upstream, and so are never features; `path` is the file of the declaration. `metric` is
     empty where the declaration leaves the choice to Martlet.
     """
 
@@ -72,6 +73,7 @@ class Prediction:
     as_of: str | None = None
     horizon: timedelta | None = None
     exclude: tuple[str, ...] = ()
+    personal: tuple[str, ...] = ()
     metric: str = ""
     positive: str | None = None
     search: Search = Search()
@@ -159,6 +161,7 @@ def _read(node: Node, manifest: Manifest) -> Prediction:
         entity=tuple(entity) if isinstance(entity, list) else (entity,),
         horizon=_horizon(settings.get("horizon"), place),
         exclude=tuple(settings.get("exclude") or ()),
+        personal=tuple(sorted(manifest.personal_columns(model["unique_id"]))),
         positive=str(settings["positive"]) if settings.get("positive") is not None else None,
         search=_search(settings.get("search") or {}, place),
         estimators=tuple(settings.get("estimators") or ()),

@@ -36,6 +36,20 @@ class Manifest:
             raise ProjectError(f"{path} is no dbt manifest ({error!r}). Run `dbt parse` to write it anew.") from error
         return cls(sha256=hashlib.sha256(raw).hexdigest(), **parts)
 
+    def personal_columns(self, unique_id: str) -> set[str]:
+        """Names of the columns that a node or anything upstream of it marks with `meta.contains_pii: true`."""
+        found: set[str] = set()
+        waiting, seen = [unique_id], {unique_id}
+        while waiting:
+            node = self.nodes.get(waiting[-1]) or self.sources.get(waiting[-1]) or {}
+            waiting.pop()
+            columns = (node.get("columns") or {}).values()
+            found |= {column["name"] for column in columns if _is_personal(column)}
+            parents = set((node.get("depends_on") or {}).get("nodes") or []) - seen
+            seen |= parents
+            waiting += parents
+        return found
+
     def ml_exposures(self) -> dict[str, Node]:
         """The exposures of `type: ml`, by name."""
         return {node["name"]: node for node in self.exposures.values() if node.get("type") == "ml"}
@@ -44,6 +58,11 @@ class Manifest:
         """The sources that martlet fills: those that name a prediction, and all of their siblings."""
         filled = {node["source_name"] for node in self.sources.values() if "prediction" in martlet_meta(node)}
         return {key: node for key, node in self.sources.items() if node["source_name"] in filled}
+
+
+def _is_personal(column: Node) -> bool:
+    metas = ((column.get("config") or {}).get("meta"), column.get("meta"))
+    return any(meta and meta.get("contains_pii") is True for meta in metas)
 
 
 def martlet_meta(node: Node) -> Mapping[str, Any]:

@@ -133,7 +133,7 @@ def _batches(
         if column.kind == "number" and name not in prediction.keys
         else warehouse.quote(name)
         for name, column in columns.items()
-        if name not in prediction.exclude
+        if name in prediction.keys or name not in (*prediction.exclude, *prediction.personal)
     )
     yield from warehouse.batches(f"select {names} from ({waiting}) as waiting", BATCH_ROWS)
 

@@ -1,5 +1,7 @@
 """Data that can't carry a prediction are refused in words, and the warehouse stays as it was."""
 
+import json
+
 import pytest
 
 from tests.ml.conftest import Place
@@ -93,6 +95,24 @@ def test_one_bad_prediction_does_not_stop_the_others(cellar: Place) -> None:
     result = cellar.martlet("train", "--trials", "1")
     assert result.exit_code == 1
     assert cellar.count("ml.runs where prediction = 'cultivar'") == 2
+
+
+@pytest.mark.parametrize("marked", ["model", "upstream"])
+def test_personal_data_never_become_features(marked: str, fresh_cellar: Place) -> None:
+    folder, kind = ("models", "models") if marked == "model" else ("seeds", "seeds")
+    node = "feat_alcohol" if marked == "model" else "wines"
+    (fresh_cellar.directory / "seeds" / "wines.yml").unlink()
+    declarations = fresh_cellar.directory / "models" / "cellar.yml"
+    declarations.write_text(declarations.read_text().replace("  - name: feat_alcohol\n", "", 1))
+    (fresh_cellar.directory / folder / "personal.yml").write_text(
+        f"{kind}:\n  - name: {node}\n    columns:\n      - {{name: hue, config: {{meta: {{contains_pii: true}}}}}}\n"
+    )
+    result = fresh_cellar.martlet("run", "-s", "alcohol")
+    assert result.exit_code == 0, result.output
+    features = json.loads(fresh_cellar.sql("select features from ml.runs")["features"][0])
+    assert "hue" not in features
+    assert "ash" in features
+    assert "'hue' holds personal data: it is no feature" in fresh_cellar.martlet("check", "-s", "alcohol").output
 
 
 def test_an_all_null_feature_only_warns(cellar: Place) -> None:

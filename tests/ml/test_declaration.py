@@ -10,7 +10,12 @@ from ml.errors import DeclarationError
 from ml.manifest import Manifest
 
 GOOD = {"target": "lapsed", "task": "classification", "entity": "household_id"}
-MODEL = {"name": "feat_lapse", "relation_name": '"db"."features"."feat_lapse"', "resource_type": "model"}
+MODEL = {
+    "name": "feat_lapse",
+    "unique_id": "model.p.feat_lapse",
+    "relation_name": '"db"."features"."feat_lapse"',
+    "resource_type": "model",
+}
 
 
 def manifest(settings: dict[str, Any], *, parents: tuple[str, ...] = ("model.p.feat_lapse",), **node: Any) -> Manifest:
