@@ -35,13 +35,13 @@ tenures as (
 
     select
         past_year.*,
-        -- A household that first shops later is unknown at the as-of.
+        -- A household that first shops later, or never did, is unknown at the as-of.
         case
             when first_days.first_trading_date < past_year.as_of_date
                 then {{ dbt.datediff('first_days.first_trading_date', 'past_year.as_of_date', 'day') }}
         end as tenure_days
     from past_year
-    inner join first_days
+    left join first_days
         on past_year.household_id = first_days.household_id
 
 ),
