@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from ml import ledger
@@ -18,9 +17,10 @@ from ml.check import check, feature_columns, feature_kinds
 from ml.declaration import Prediction
 from ml.learning import pipelines
 from ml.learning.baselines import Baseline, baseline
+from ml.learning.budget import Budget
 from ml.learning.dataset import Dataset, Rows, Split, make_dataset, split_rows
 from ml.learning.evaluate import Metric, default_metric, importances, metric_table, predict_output, profiles
-from ml.learning.search import SearchResult, refit, search
+from ml.learning.search import SearchResult, Validation, search
 from ml.ledger import Standing
 from ml.project import Project
 from ml.report import ProgressCallback
@@ -57,6 +57,7 @@ class Trial:
     baseline: Baseline
     metrics: Mapping[tuple[str, str], list[Metric]]
     importances: pd.DataFrame
+    unseen: Validation
 
     @property
     def standing(self) -> Standing:
@@ -89,11 +90,11 @@ def train(prediction: Prediction, warehouse: Warehouse, project: Project, progre
     Raises:
         DataError: the data can't carry the prediction; nothing is stored.
     """
-    started = datetime.now(UTC).replace(tzinfo=None)
+    started, budget = datetime.now(UTC).replace(tzinfo=None), Budget(prediction.search)
     checked = check(prediction, warehouse)
     checked.require()
-    tried = _try(prediction, _closed_rows(prediction, checked.kinds, warehouse), progress)
-    model = _fit_all(tried, prediction)
+    tried = _try(prediction, _closed_rows(prediction, checked.kinds, warehouse), progress, budget)
+    model = pipelines.assemble(tried.found.final, tried.dataset, prediction, tried.unseen, tried.importances)
     uri, sha256, size = pipelines.store(pipelines.dump(model), project.pipelines_root)
     row = {
         "run_id": f"{prediction.name}-{started:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}",
@@ -112,12 +113,12 @@ def train(prediction: Prediction, warehouse: Warehouse, project: Project, progre
     return Run(row["run_id"], prediction.name, row["estimator"], standing, standing.is_good, promoted)
 
 
-def _try(declared: Prediction, dataset: Dataset, progress: ProgressCallback) -> Trial:
+def _try(declared: Prediction, dataset: Dataset, progress: ProgressCallback, budget: Budget) -> Trial:
     metric = declared.metric or default_metric(declared.task, dataset)
     prediction = replace(declared, metric=metric)
     split = split_rows(dataset, prediction)
-    found = search(dataset, split, prediction, progress)
-    progress(1.0, "testing and refitting")
+    found = search(dataset, split, prediction, progress, budget)
+    progress(1.0, "testing")
     naive = baseline(dataset, split, prediction)
 
     def measured(rows: Rows, output: Any) -> list[Metric]:  # noqa: ANN401 -- an array of one or two dimensions
@@ -130,14 +131,8 @@ def _try(declared: Prediction, dataset: Dataset, progress: ProgressCallback) -> 
         ("test", "baseline"): measured(split.test, naive.output(split.test)),
     }
     worth = importances(found.estimator, dataset, split.test, prediction)
-    return Trial(dataset, split, found, naive, metrics, worth)
-
-
-def _fit_all(tried: Trial, prediction: Prediction) -> pipelines.FittedPrediction:
-    """The best estimator fitted anew on every closed row, the tested ones too."""
-    everything = np.arange(len(tried.dataset))
-    estimator = refit(tried.found, tried.dataset, everything, prediction)
-    return pipelines.assemble(estimator, tried.dataset, prediction, tried.found.validation, tried.importances)
+    unseen = found.validation.and_tested(split.test, dataset.known_target[split.test], tested)
+    return Trial(dataset, split, found, naive, metrics, worth, unseen)
 
 
 def _closed_rows(prediction: Prediction, kinds: Mapping[str, str], warehouse: Warehouse) -> Dataset:
@@ -159,7 +154,7 @@ def _about(prediction: Prediction, tried: Trial) -> dict[str, Any]:
         "task": prediction.task,
         "target": prediction.target,
         "metric": tried.standing.metric,
-        "estimator": tried.found.best.estimator,
+        "estimator": tried.found.recipe.name,
         "baseline": tried.baseline.name,
         "is_good": tried.standing.is_good,
         "rows_trained": len(dataset),

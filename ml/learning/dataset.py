@@ -14,7 +14,9 @@ from ml.errors import DataError
 Rows = NDArray[np.intp]
 Fold = tuple[Rows, Rows]
 
-FOLDS = 3
+FOLDS = 3  # periods to validate on, where there is time
+# Parts of the entities where there is none: the fewer the rows, the more each fold must learn from.
+MANY_FOLDS, FEW_FOLDS, FEW_ROWS = 8, 5, 3_000
 TEST_SHARE = 0.2  # of the entities, where there is no time
 # A period to validate on grows by whole as-ofs until it holds this many rows, or this share of all if that is fewer.
 PERIOD_ROWS, PERIOD_SHARE = 500, 0.1
@@ -239,8 +241,13 @@ def _split_by_entity(dataset: Dataset, prediction: Prediction, closed: Rows) -> 
 
 
 def _entity_folds(dataset: Dataset, train: Rows) -> tuple[Fold, ...]:
-    part = _entity_hash(dataset, train) % np.uint64(FOLDS)
-    folds = [(train[part != number], train[part == number]) for number in range(FOLDS)]
+    count = MANY_FOLDS if len(train) <= FEW_ROWS else FEW_FOLDS
+    hashes = _entity_hash(dataset, train)
+    part = (hashes % np.uint64(count)).astype(np.intp)
+    if len(np.unique(hashes)) == len(train):
+        # Each row is an entity of its own: the folds may have like shares of every class, or of low and high values.
+        part[np.lexsort((hashes, dataset.known_target[train]))] = np.arange(len(train)) % count
+    folds = [(train[part != number], train[part == number]) for number in range(count)]
     return tuple(fold for fold in folds if _both_usable(dataset, *fold))
 
 

@@ -10,12 +10,14 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler, TargetEncoder
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
 
-STYLES = ("tree", "linear")
+STYLES = ("tree", "codes", "linear", "spline")
 MISSING = "(missing)"  # the level of a category that is null
 ONE_HOT_LEVELS = 30  # categories with more levels get target means
 RARE_SHARE = 0.005  # levels of fewer rows than this share are grouped
+MOST_CODES = 200  # levels that get a code of their own; boosting takes at most 255
+KNOTS = (0.1, 0.3, 0.5, 0.7, 0.9)  # quantiles at which a spline may bend
 MEAN_FOLDS = 5
 LARGEST = float(np.finfo(np.float32).max)  # trees hold float32: anything larger would become infinite
 EPOCH = np.datetime64("2000-01-01", "us")
@@ -28,8 +30,9 @@ def make_encoder(kinds: Mapping[str, str], style: str, task: str = "classificati
 
     Args:
         kinds: feature name to number, boolean, category or date.
-        style: "tree" keeps missing numbers as NaN and gives a category its target mean; "linear" imputes with an
-            indicator, adds logarithms, scales, and one-hot encodes a category of few levels.
+        style: "tree" keeps missing numbers as NaN and gives a category its target mean; "codes" numbers the levels
+            of a category instead, for estimators that know categories; "linear" imputes with an indicator, adds
+            logarithms, scales, and one-hot encodes a category of few levels; "spline" also lets a number's line bend.
         task: classification or regression; decides what the mean of a category is.
     """
     return FeatureEncoder(dict(kinds), style, task)
@@ -58,6 +61,8 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         self.numbers_, numbers, number_sources = self._fit_numbers(features)
         self.categories_, categories, category_sources = self._fit_categories(features, np.asarray(target))
         self.sources_ = [*number_sources, *category_sources]
+        # Which output columns are codes of categories.
+        self.is_code_ = np.arange(len(self.sources_)) >= (len(number_sources) if self.style == "codes" else np.inf)
         if not self.sources_:
             raise ValueError("no feature varies: all columns are empty or constant")
         return np.hstack([numbers, categories])
@@ -76,13 +81,15 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         self.varying_ = _varies(raw)
         raw = raw[:, self.varying_]
         sources = [name for name, keep in zip(sources, self.varying_, strict=True) if keep]
-        if self.style == "tree" or not sources:
+        if self.style in ("tree", "codes") or not sources:
             return None, raw, sources
         imputer = SimpleImputer(strategy="median", add_indicator=True)
-        scales = make_pipeline(imputer, FunctionTransformer(add_logs), StandardScaler())
+        knots = np.quantile(imputer.fit_transform(raw), KNOTS if self.style == "spline" else (), axis=0)
+        bends = FunctionTransformer(add_bends, kw_args={"knots": knots})
+        scales = make_pipeline(imputer, bends, StandardScaler())
         encoded = scales.fit_transform(raw)
         once = sources + [sources[position] for position in imputer.indicator_.features_]
-        return scales, encoded, once * 2
+        return scales, encoded, once * (2 + len(knots))
 
     def _numbers(self, features: pd.DataFrame) -> Matrix:
         raw = self._raw_numbers(features)[0][:, self.varying_]
@@ -101,9 +108,11 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
     def _fit_categories(self, features: pd.DataFrame, target: NDArray[Any]) -> tuple[list[Any], Matrix, list[str]]:
         levels = {name: _levels(features[name]) for name, kind in self.kinds.items() if kind == "category"}
         counts = {name: len(np.unique(values)) for name, values in levels.items()}
-        few = [name for name, count in counts.items() if 1 < count <= ONE_HOT_LEVELS and self.style == "linear"]
-        many = [name for name, count in counts.items() if count > 1 and name not in few]
-        groups = [(names, encoder) for names, encoder in ((few, self._one_hot()), (many, self._means())) if names]
+        widest = ONE_HOT_LEVELS if self.style in ("linear", "spline") else 0
+        few = [name for name, count in counts.items() if 1 < count <= widest]
+        many = [name for name, count in counts.items() if count > max(widest, 1)]
+        rest = self._codes() if self.style == "codes" else self._means()
+        groups = [(names, encoder) for names, encoder in ((few, self._one_hot()), (many, rest)) if names]
         matrices, sources = [np.empty((len(features), 0))], []
         for names, encoder in groups:
             block = np.column_stack([levels[name] for name in names])
@@ -122,6 +131,9 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         # The group of rare levels also takes in unseen ones.
         return OneHotEncoder(min_frequency=RARE_SHARE, handle_unknown="infrequent_if_exist", sparse_output=False)
 
+    def _codes(self) -> OrdinalEncoder:
+        return OrdinalEncoder(max_categories=MOST_CODES, handle_unknown="use_encoded_value", unknown_value=np.nan)
+
     def _means(self) -> TargetEncoder:
         # Unshuffled: rows come in blocks of time or of entities (see dataset.Split), so that the rows of one entity
         # do not give each other's outcome away.
@@ -129,9 +141,12 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         return TargetEncoder(target_type=target_type, cv=KFold(MEAN_FOLDS))
 
 
-def add_logs(matrix: Matrix) -> Matrix:
-    """The columns, then their inverse hyperbolic sines: a logarithm that takes zero and negative numbers."""
-    return np.hstack([matrix, np.arcsinh(matrix)])
+def add_bends(matrix: Matrix, knots: Matrix) -> Matrix:
+    """The columns, their logarithms, and for each knot what a column exceeds it by: a linear spline.
+
+    Logarithms are inverse hyperbolic sines, which take zero and negative numbers. `knots` is (knots, columns).
+    """
+    return np.hstack([matrix, np.arcsinh(matrix), *(np.maximum(matrix - knot, 0) for knot in knots)])
 
 
 def _date_parts(dates: pd.Series) -> list[Matrix]:
@@ -153,7 +168,7 @@ def _varies(matrix: Matrix) -> NDArray[np.bool_]:
     return varies
 
 
-def _widths(encoder: OneHotEncoder | TargetEncoder, names: list[str]) -> list[int]:
+def _widths(encoder: OneHotEncoder | TargetEncoder | OrdinalEncoder, names: list[str]) -> list[int]:
     """How many output columns each input column of a fitted encoder has."""
     outputs = encoder.get_feature_names_out([str(position) for position in range(len(names))])
     starts = [str(output).split("_", 1)[0] for output in outputs]

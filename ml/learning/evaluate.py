@@ -12,8 +12,8 @@ from sklearn.pipeline import Pipeline
 
 from ml.declaration import Prediction
 from ml.learning.dataset import Dataset, Rows, thin
-from ml.learning.measures import BINARY, REGRESSION, SEVERAL, Measure, clustered_weights
-from ml.learning.scorers import default_metric, predict_output, score
+from ml.learning.measures import clustered_weights
+from ml.learning.scorers import MEASURED, default_metric, measures_of, predict_output, score
 
 Array = NDArray[np.float64]
 
@@ -32,14 +32,6 @@ SLOW_SAMPLES = 100
 IMPORTANCE_ROWS, IMPORTANCE_REPEATS = 2_000, 3
 PROFILE_BINS, TOP_VALUES = 20, 50
 CELLS = 20_000_000  # matrix cells predicted at once
-
-# Scorers of scikit-learn that are one of the measures above, turned so that higher is better.
-NEGATED = {
-    "neg_log_loss": "log_loss",
-    "neg_brier_score": "brier",
-    "neg_root_mean_squared_error": "rmse",
-    "neg_mean_absolute_error": "mae",
-}
 
 
 @dataclass(frozen=True)
@@ -65,7 +57,7 @@ def metric_table(y: Array, output: Array, prediction: Prediction, keys: pd.DataF
         keys: the entity columns of the same rows.
     """
     clusters = keys.groupby(list(keys.columns), sort=False, dropna=False).ngroup().to_numpy().astype(np.intp)
-    measures = _measures(prediction.task, output)
+    measures = measures_of(prediction.task, output)
     values = {name: float(measure(y, output, np.ones((1, len(y))))[0]) for name, measure in measures.items()}
     samples: dict[str, list[Array]] = {name: [] for name in measures}
     for weights in clustered_weights(clusters, SAMPLES, prediction.seed):
@@ -164,12 +156,6 @@ def _exchanged(
     return outputs
 
 
-def _measures(task: str, output: Array) -> dict[str, Measure]:
-    if task == "regression":
-        return REGRESSION
-    return BINARY if output.ndim == 1 else SEVERAL
-
-
 def _metric(name: str, value: float, samples: Array, rows: int) -> Metric:
     """A metric with the middle 95 % of its bootstrap samples, widened to hold the value itself."""
     samples = samples[np.isfinite(samples)]
@@ -185,9 +171,10 @@ def _declared(
     name = prediction.metric
     if name in table:
         return table[name]
-    if NEGATED.get(name) in table:
-        same = table[NEGATED[name]]
-        return Metric(name, -same.value, -same.upper, -same.lower, same.rows)
+    same, sign = MEASURED.get(name, ("", 1.0))
+    if same in table and sign < 0:
+        negated = table[same]
+        return Metric(name, -negated.value, -negated.upper, -negated.lower, negated.rows)
     value = score(name, prediction.task, y, output)
     samples = []
     for weights in clustered_weights(clusters, SLOW_SAMPLES, prediction.seed):

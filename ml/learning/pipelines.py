@@ -29,16 +29,22 @@ SUFFIX = ".skops"
 TRUSTED_TYPES = frozenset(
     {
         "ml.learning.encode.FeatureEncoder",
-        "ml.learning.encode.add_logs",
+        "ml.learning.encode.add_bends",
         "ml.learning.intervals.ConformalIntervals",
         "ml.learning.pipelines.FittedPrediction",
-        "ml.learning.portfolio.BoundedRegressor",
+        "ml.learning.blend.BlendClassifier",
+        "ml.learning.blend.BlendRegressor",
+        "ml.learning.blend.Member",
+        "ml.learning.blend.SeveralEncoders",
+        "ml.learning.blend.TargetScale",
+        "ml.learning.calibrate.Calibrator",
         "numpy.dtype",
         "sklearn._loss.link.Interval",
         "sklearn._loss.link.LogLink",
         "sklearn._loss.loss.HalfPoissonLoss",
         "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
         "sklearn.model_selection._split.KFold",
+        "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
         "sklearn.tree._tree.Tree",
     }
 )

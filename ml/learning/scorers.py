@@ -1,5 +1,6 @@
 """What an estimator says of rows, and how good scikit-learn's scorers find it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,21 @@ from sklearn.metrics import get_scorer
 
 from ml.learning.cores import in_threads
 from ml.learning.dataset import Dataset, Rows
+from ml.learning.measures import BINARY, REGRESSION, SEVERAL, Measure
 
 Array = NDArray[np.float64]
 
 PART_ROWS = 20_000  # rows that a core predicts at a time
+
+# Scorers of scikit-learn that are one of our measures, and whether higher is better: the same numbers, much sooner.
+MEASURED: dict[str, tuple[str, float]] = {
+    "roc_auc": ("roc_auc", 1.0),
+    "average_precision": ("average_precision", 1.0),
+    "neg_log_loss": ("log_loss", -1.0),
+    "neg_brier_score": ("brier", -1.0),
+    "neg_root_mean_squared_error": ("rmse", -1.0),
+    "neg_mean_absolute_error": ("mae", -1.0),
+}
 
 
 class GivenClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -87,10 +99,60 @@ def score(metric: str, task: str, y: Array, output: Array) -> float:
     Raises:
         ValueError: the scorer is unknown or does not fit the task.
     """
+    measures = measures_of(task, output)
+    name, sign = MEASURED.get(metric, ("", 0.0))
+    # Of several classes, scikit-learn halves some Brier scores and asks for a kind of average.
+    if name in measures and (output.ndim == 1 or name == "log_loss"):
+        return sign * float(measures[name](y, output, np.ones((1, len(y))))[0])
     rows = np.arange(len(y))
     if task == "regression":
         return float(get_scorer(metric)(GivenRegressor(output), rows, y))
     return float(get_scorer(metric)(GivenClassifier(output), rows, y.astype(np.intp)))
+
+
+def measures_of(task: str, output: Array) -> dict[str, Measure]:
+    """The measures that fit a task and the shape of its outputs."""
+    if task == "regression":
+        return REGRESSION
+    return BINARY if output.ndim == 1 else SEVERAL
+
+
+class Judge:
+    """Scores out-of-fold outputs, given fold after fold; higher is better."""
+
+    def __init__(self, metric: str, task: str, targets: Sequence[Array], *, is_pooled: bool) -> None:
+        """Judge by a scorer, either all rows together or, where each fold is a period of its own, fold by fold."""
+        self._metric, self._task, self._targets = metric, task, targets
+        self._whole = np.concatenate(targets)
+        self._ends = np.cumsum([len(target) for target in targets])[:-1]
+        self._is_pooled = is_pooled
+
+    @property
+    def parts(self) -> tuple[Rows, ...]:
+        """The positions of each fold's rows."""
+        return tuple(np.split(np.arange(len(self._whole)), self._ends))
+
+    def value(self, output: Array) -> float:
+        """The score of all folds together, or the mean over the folds."""
+        if self._is_pooled:
+            return self._finite(score(self._metric, self._task, self._whole, output))
+        return float(np.mean(self.each(np.split(output, self._ends))))
+
+    def each(self, outputs: Sequence[Array]) -> list[float]:
+        """The score of every fold.
+
+        Raises:
+            ValueError: a score is not finite.
+        """
+        pairs = zip(self._targets, outputs, strict=True)
+        scores = [score(self._metric, self._task, y, output) for y, output in pairs]
+        # A fold of few rows may lack a class: that matters only where folds are judged one by one.
+        return scores if self._is_pooled else [self._finite(value) for value in scores]
+
+    def _finite(self, value: float) -> float:
+        if not np.isfinite(value):
+            raise ValueError(f"{self._metric} is not finite on a fold")
+        return value
 
 
 def fits(metric: str, task: str, classes: int) -> bool:

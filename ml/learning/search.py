@@ -1,6 +1,5 @@
-"""Finds the estimator that a budget can buy: tries a portfolio on the validation folds, and fits the best."""
+"""Finds the best blend of estimators that a budget can buy: tries candidates on the validation folds, blends, fits."""
 
-import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,86 +11,99 @@ from sklearn.pipeline import Pipeline
 
 from ml.declaration import Prediction
 from ml.errors import DataError
-from ml.learning.cores import in_threads, one_core
-from ml.learning.dataset import Dataset, Fold, Rows, Split, block_order, thin
-from ml.learning.encode import make_encoder
-from ml.learning.portfolio import AMOUNT_TRIALS, LOSSES, PORTFOLIO, TRIALS, BoundedRegressor, Parameters
-from ml.learning.scorers import predict_output, score
-from ml.words import nearest
+from ml.learning.blend import weigh
+from ml.learning.budget import Budget
+from ml.learning.calibrate import Calibrator, calibrate
+from ml.learning.dataset import Dataset, Fold, Rows, Split, thin
+from ml.learning.portfolio import LOSSES, TRIAL_SHARE, Facts, candidates, find
+from ml.learning.race import OVERHEAD, Race, Trial, Tried
+from ml.learning.recipe import Part, Recipe, fit_recipe
+from ml.learning.scorers import Judge
 
 # Rows that a fold's training may have: enough for a good choice, few enough for several trials in the budget.
 ROWS_PER_SECOND, FEWEST_ROWS = 3_000, 10_000
+MOST_JUDGED = 30_000  # rows that judge one fold
+# With more rows than the first number to learn from, the second number of folds tells candidates apart.
+ENOUGH_FOLDS = ((60_000, 1), (20_000, 3))
+NONE_SUITS = "none of the declared estimators suits so many rows and this metric: leave `estimators` out"
+MOST_BLENDED = 12  # best trials that may join the blend
 
 Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One estimator with its parameters, tried on every fold.
-
-    `score` is the mean over folds and `score_std` their deviation, both NaN if the trial failed; `rows` is the number
-    of rows that the largest fold learned from; `status` is "ok" or "failed: …".
-    """
-
-    number: int
-    estimator: str
-    parameters: Parameters
-    rows: int
-    score: float
-    score_std: float
-    seconds: float
-    status: str
-
-
-@dataclass(frozen=True)
 class Validation:
-    """Out-of-fold predictions of the best trial: row positions, their targets, and the outputs."""
+    """Out-of-fold predictions of the blend: row positions, their targets and the outputs, fold after fold.
+
+    `parts` are the positions of each fold's rows among them.
+    """
 
     rows: Rows
     y: NDArray[np.float64]
     output: NDArray[np.float64]
+    parts: tuple[Rows, ...]
+
+    def and_tested(self, rows: Rows, y: NDArray[np.float64], output: NDArray[np.float64]) -> "Validation":
+        """With the test as one more fold: all that was predicted unseen."""
+        return Validation(
+            np.concatenate([self.rows, rows]),
+            np.concatenate([self.y, y]),
+            np.concatenate([self.output, output]),
+            (*self.parts, np.arange(len(y)) + len(self.y)),
+        )
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search found: every trial, the best one, and its pipeline fitted on the training rows."""
+    """What a search found: every trial, the best one, the blend's recipe and its out-of-fold predictions.
+
+    `estimator` is fitted on the training rows, and may be tested; `final` has learned from all closed rows.
+    """
 
     trials: tuple[Trial, ...]
     best: Trial
-    estimator: Pipeline
+    recipe: Recipe
     validation: Validation
+    estimator: Pipeline
+    final: Pipeline
 
 
-def search(dataset: Dataset, split: Split, prediction: Prediction, progress: Progress) -> SearchResult:
-    """Try estimators in order of expected worth until the budget is spent; the first is always finished.
+def search(
+    dataset: Dataset, split: Split, prediction: Prediction, progress: Progress, budget: Budget | None = None
+) -> SearchResult:
+    """Try candidates in order of expected worth until the budget is spent, blend the best, and fit the blend.
 
-    With `search.trials` the clock plays no part, so that a run repeats exactly. Fold scores are means over purged
-    folds; no estimator stops early on rows that also judge it.
+    With `search.trials` the clock plays no part, so that a run repeats exactly.
 
     Args:
         dataset: the rows.
-        split: training rows and folds; test rows are not looked at.
+        split: training rows and folds. Test rows are learned from by `final` alone, when the recipe stands.
         prediction: task, metric, budget, estimators and seed.
         progress: is told the share that is done (0 to 1) and what is being tried.
+        budget: a clock that runs already; by default it starts now.
 
     Raises:
         DataError: an estimator's name is unknown, or every trial failed.
     """
+    budget = budget or Budget(prediction.search)
+    _require_known(prediction)
+    folds = _folds(dataset, split, prediction)
+    targets = [dataset.known_target[judge] for _, judge in folds]
+    judge = Judge(prediction.metric, prediction.task, targets, is_pooled=dataset.as_of is None)
     with _quiet():
-        tried = list(_tries(dataset, split, prediction, progress))
-        good = [(trial, validation) for trial, validation in tried if validation is not None]
-        if not good:
-            raise DataError(f"{prediction.name}: every estimator failed; the first one {tried[0][0].status}.")
-        best, validation = max(good, key=lambda pair: pair[0].score)
-        progress(1.0, f"fitting {best.estimator}")
-        pipeline = _fit(best.estimator, best.parameters, dataset, split.train, prediction)
-    return SearchResult(tuple(trial for trial, _ in tried), best, pipeline, validation)
-
-
-def refit(result: SearchResult, dataset: Dataset, rows: Rows, prediction: Prediction) -> Pipeline:
-    """The best trial's pipeline fitted anew on other rows, such as all closed ones."""
-    with _quiet():
-        return _fit(result.best.estimator, result.best.parameters, dataset, rows, prediction)
+        race = Race(dataset, folds, prediction, judge, budget)
+        upcoming = candidates(_facts(dataset, folds, prediction, race), prediction.estimators, prediction.seed)
+        for number, candidate in race.run(upcoming):
+            progress(_done(number, budget), f"trial {number}: {candidate.estimator}")
+        if not race.tried:
+            reason = f"every estimator failed; the first one {race.trials[0].status}" if race.trials else NONE_SUITS
+            raise DataError(f"{prediction.name}: {reason}.")
+        progress(_done(len(race.trials), budget), "blending")
+        recipe, validation = _blend(dataset, folds, race, judge, budget)
+        progress(1.0, f"fitting {recipe.name}")
+        estimator, final = fit_recipe(recipe, dataset, (split.train, dataset.closed), prediction)
+    best = max(race.tried, key=lambda tried: tried.trial.score).trial
+    return SearchResult(tuple(race.trials), best, recipe, validation, estimator, final)
 
 
 @contextmanager
@@ -102,106 +114,71 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _tries(
-    dataset: Dataset, split: Split, prediction: Prediction, progress: Progress
-) -> Iterator[tuple[Trial, Validation | None]]:
-    started = time.monotonic()
-    schedule = _schedule(dataset, split, prediction)
-    folds = _folds(dataset, split, prediction)
-    trials: list[Trial] = []
-    for number, (name, parameters) in enumerate(schedule, start=1):
-        if trials and not _affordable(name, trials, split, prediction, time.monotonic() - started):
-            return
-        progress(_done(number, len(schedule), prediction, started), f"trial {number}: {name}")
-        trial, validation = _try(number, name, parameters, dataset, folds, prediction)
-        trials.append(trial)
-        yield trial, validation
-
-
-def _schedule(dataset: Dataset, split: Split, prediction: Prediction) -> Sequence[tuple[str, Parameters]]:
-    unknown = [name for name in prediction.estimators if name not in PORTFOLIO]
-    if unknown:
-        raise DataError(f"{prediction.name}: unknown estimator '{unknown[0]}'. {nearest(unknown[0], PORTFOLIO)}")
-    trials = TRIALS
-    target = dataset.known_target[split.train]
-    is_amount = target.min() >= 0 and target.max() > 0
-    if prediction.task == "regression" and is_amount and prediction.metric not in LOSSES:
-        trials = (*TRIALS[:2], *AMOUNT_TRIALS, *TRIALS[2:])
-    wanted = prediction.estimators or tuple(PORTFOLIO)
-    return [trial for trial in trials if trial[0] in wanted][: prediction.search.trials]
+def _require_known(prediction: Prediction) -> None:
+    for name in prediction.estimators:
+        try:
+            find(name)
+        except DataError as error:
+            raise DataError(f"{prediction.name}: {error}") from error
 
 
 def _folds(dataset: Dataset, split: Split, prediction: Prediction) -> list[Fold]:
     rows = max(FEWEST_ROWS, int(ROWS_PER_SECOND * prediction.search.seconds))
-    return [(thin(dataset, learn, rows), thin(dataset, judge, rows)) for learn, judge in split.folds]
+    enough = next((folds for more_than, folds in ENOUGH_FOLDS if len(split.train) > more_than), len(split.folds))
+    return [(thin(dataset, learn, rows), thin(dataset, judge, MOST_JUDGED)) for learn, judge in split.folds[:enough]]
 
 
-def _affordable(name: str, trials: Sequence[Trial], split: Split, prediction: Prediction, spent: float) -> bool:
-    """Whether a trial of that estimator, and the fit on all training rows, are likely to end within the budget."""
-    if prediction.search.trials is not None:
-        return True
-    unit = float(np.mean([trial.seconds / PORTFOLIO[trial.estimator].cost for trial in trials]))
-    next_trial = unit * PORTFOLIO[name].cost
-    last_fit = max(next_trial, trials[-1].seconds) * len(split.train) / (len(split.folds) * trials[-1].rows)
-    return spent + next_trial + last_fit <= prediction.search.seconds
+def _facts(dataset: Dataset, folds: Sequence[Fold], prediction: Prediction, race: Race) -> Facts:
+    target = dataset.known_target[folds[0][0]]
+    is_amount = prediction.task == "regression" and prediction.metric not in LOSSES and float(target.min()) >= 0
+    return Facts(
+        rows=max(len(learn) for learn, _ in folds),
+        features=len(dataset.kinds),
+        trees=len(dataset.classes) if len(dataset.classes) > 2 else 1,
+        fit_seconds=TRIAL_SHARE * prediction.search.seconds * race.workers / len(folds),
+        has_categories="category" in dataset.kinds.values(),
+        is_amount=is_amount and float(target.max()) > 0,
+        is_positive=LOSSES.get(prediction.metric) in ("poisson", "gamma"),
+    )
 
 
-def _done(number: int, planned: int, prediction: Prediction, started: float) -> float:
-    by_count = (number - 1) / planned
-    if prediction.search.trials is not None:
-        return by_count
-    return min(max(by_count, (time.monotonic() - started) / prediction.search.seconds), 1.0)
+def _done(number: int, budget: Budget) -> float:
+    share = budget.spent / budget.seconds if budget.has_clock else (number - 1) / (budget.trials or 1)
+    return min(share, 1.0)
 
 
-def _try(
-    number: int,
-    name: str,
-    parameters: Parameters,
-    dataset: Dataset,
-    folds: Sequence[Fold],
-    prediction: Prediction,
-) -> tuple[Trial, Validation | None]:
-    started = time.monotonic()
-    rows = max(len(learn) for learn, _ in folds)
-    try:
-        validation, scores = _validate(name, parameters, dataset, folds, prediction)
-    except Exception as error:
-        # One estimator's trouble with the data must not end the search: it becomes a row that says why.
-        status = f"failed: {type(error).__name__}: {error}"
-        return Trial(number, name, parameters, rows, np.nan, np.nan, time.monotonic() - started, status), None
-    mean, deviation = float(np.mean(scores)), float(np.std(scores))
-    return Trial(number, name, parameters, rows, mean, deviation, time.monotonic() - started, "ok"), validation
+def _blend(
+    dataset: Dataset, folds: Sequence[Fold], race: Race, judge: Judge, budget: Budget
+) -> tuple[Recipe, Validation]:
+    best = sorted(race.tried, key=lambda tried: -tried.trial.score)[:MOST_BLENDED]
+    weighting = weigh([tried.output for tried in best], judge.value)
+    parts = _affordable([(best[place], float(weighting.weights[place])) for place in weighting.chosen], race, budget)
+    output = np.tensordot([weight for _, weight, _ in parts], [tried.output for tried, _, _ in parts], axes=1)
+    rows = np.concatenate([judged for _, judged in folds])
+    y = dataset.known_target[rows]
+    calibrator = calibrate(y, output, judge.parts) if dataset.classes else Calibrator()
+    share = _time_to_fit(budget) / max(race.fitting_seconds([(tried, bags) for tried, _, bags in parts]), 1e-9)
+    recipe = Recipe(
+        parts=tuple(Part(tried.candidate, tried.iterations, weight, bags) for tried, weight, bags in parts),
+        calibrator=calibrator,
+        most_rows=max(FEWEST_ROWS, int(len(dataset.closed) * min(share, 1.0))),
+    )
+    return recipe, Validation(rows, y, calibrator.apply(output), judge.parts)
 
 
-def _validate(
-    name: str, parameters: Parameters, dataset: Dataset, folds: Sequence[Fold], prediction: Prediction
-) -> tuple[Validation, list[float]]:
-    def output_of(fold: Fold) -> NDArray[np.float64]:
-        learn, judge = fold
-        pipeline = _fit(name, parameters, dataset, learn, prediction)
-        return predict_output(pipeline, dataset.features.iloc[judge], prediction.task, len(dataset.classes))
-
-    outputs = in_threads(output_of, folds)
-    scores = [
-        score(prediction.metric, prediction.task, dataset.known_target[judge], output)
-        for (_, judge), output in zip(folds, outputs, strict=True)
-    ]
-    if not np.isfinite(scores).all():
-        raise ValueError(f"{prediction.metric} is not finite on a fold")
-    rows = np.concatenate([judge for _, judge in folds])
-    return Validation(rows, dataset.known_target[rows], np.concatenate(outputs)), scores
+def _affordable(chosen: Sequence[tuple[Tried, float]], race: Race, budget: Budget) -> list[tuple[Tried, float, int]]:
+    """Candidates with weight and number of bags, as time allows: bags go first, then light members."""
+    time_to_fit = _time_to_fit(budget)
+    for share in (1, 2, 4, 8):
+        bags = [max(race.bags(tried) // share, 1) for tried, _ in chosen]
+        if race.fitting_seconds([(tried, many) for (tried, _), many in zip(chosen, bags, strict=True)]) <= time_to_fit:
+            break
+    parts = sorted(((*pair, many) for pair, many in zip(chosen, bags, strict=True)), key=lambda part: -part[1])
+    while len(parts) > 1 and race.fitting_seconds([(tried, many) for tried, _, many in parts]) > time_to_fit:
+        parts.pop()
+    total = sum(weight for _, weight, _ in parts)
+    return [(tried, weight / total, many) for tried, weight, many in parts]
 
 
-def _fit(name: str, parameters: Parameters, dataset: Dataset, rows: Rows, prediction: Prediction) -> Pipeline:
-    family = PORTFOLIO[name]
-    loss = LOSSES.get(prediction.metric, "squared_error")
-    model = family.make(prediction.task, loss, prediction.seed, parameters)
-    if prediction.task == "regression":
-        model = BoundedRegressor(model)
-    encoder = make_encoder(dataset.kinds, family.style, prediction.task)
-    pipeline = Pipeline([("encode", encoder), ("model", model)])
-    rows = block_order(dataset, rows)
-    target = dataset.known_target[rows]
-    if prediction.task == "classification":
-        target = target.astype(np.int64)
-    return one_core(pipeline.fit, dataset.features.iloc[rows], target)
+def _time_to_fit(budget: Budget) -> float:
+    return budget.left - OVERHEAD * budget.seconds if budget.has_clock else np.inf

@@ -10,10 +10,10 @@ from ml.declaration import Owner, Prediction, Search
 from ml.learning.dataset import Dataset, make_dataset, split_rows
 from ml.learning.evaluate import importances
 from ml.learning.pipelines import FittedPrediction, assemble
-from ml.learning.search import refit, search
+from ml.learning.search import search
 
 KINDS = {"signal": "number", "noise": "number", "member": "boolean", "region": "category", "joined": "date"}
-QUICK = Search(trials=2)
+QUICK = Search(2.0, trials=2)
 
 
 def declare(**settings: object) -> Prediction:
@@ -82,5 +82,4 @@ def fitted(prediction: Prediction, frame: pd.DataFrame | None = None) -> tuple[F
     split = split_rows(dataset, prediction)
     found = search(dataset, split, prediction, lambda _done, _note: None)
     ranks = importances(found.estimator, dataset, split.test, prediction)
-    estimator = refit(found, dataset, dataset.closed, prediction)
-    return assemble(estimator, dataset, prediction, found.validation, ranks), dataset
+    return assemble(found.final, dataset, prediction, found.validation, ranks), dataset

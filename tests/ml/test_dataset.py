@@ -113,7 +113,7 @@ def test_few_as_ofs_fall_back_to_folds_of_entities() -> None:
     dataset = churn(weeks=9)
     split = split_rows(dataset, declare())
     customers = dataset.keys["customer"].to_numpy()
-    assert len(split.folds) == 3
+    assert len(split.folds) == 8
     for learn, judge in split.folds:
         assert not set(customers[learn]) & set(customers[judge])
 

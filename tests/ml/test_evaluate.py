@@ -88,7 +88,7 @@ def test_regression_and_several_classes_have_their_own_metrics() -> None:
 
 @pytest.mark.parametrize("estimator", ["hist_gradient_boosting", "linear"])
 def test_the_signal_is_the_most_important_feature(estimator: str) -> None:
-    prediction = declare(estimators=(estimator,), search=Search(trials=1))
+    prediction = declare(estimators=(estimator,), search=Search(2.0, trials=1))
     frame = weekly().assign(constant=1.0)
     dataset = make_dataset(frame, prediction, {**KINDS, "constant": "number"})
     split = split_rows(dataset, prediction)
@@ -102,7 +102,7 @@ def test_the_signal_is_the_most_important_feature(estimator: str) -> None:
 
 
 def test_importances_of_a_part_at_a_time_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    dataset, prediction = churn(), declare(search=Search(trials=1))
+    dataset, prediction = churn(), declare(search=Search(2.0, trials=1))
     split = split_rows(dataset, prediction)
     found = search(dataset, split, prediction, lambda _done, _note: None)
     whole = importances(found.estimator, dataset, split.test, prediction)

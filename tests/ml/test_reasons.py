@@ -16,12 +16,12 @@ from tests.ml.frames import KINDS, declare, declare_spend, fitted, weekly
 def learned(task: str, estimator: str) -> tuple[FittedPrediction, Dataset]:
     frame = weekly()
     if task == "regression":
-        return fitted(declare_spend(estimators=(estimator,), search=Search(trials=1)), frame)
+        return fitted(declare_spend(estimators=(estimator,), search=Search(2.0, trials=1)), frame)
     metric = "roc_auc"
     if task == "several":
         frame["churned"] = np.digitize(frame["signal"], [-1, 1]).astype(str)
         metric = "neg_log_loss"
-    return fitted(declare(metric=metric, estimators=(estimator,), search=Search(trials=1)), frame)
+    return fitted(declare(metric=metric, estimators=(estimator,), search=Search(2.0, trials=1)), frame)
 
 
 @pytest.mark.parametrize("task", ["classification", "several", "regression"])

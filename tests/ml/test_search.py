@@ -11,7 +11,7 @@ from ml.learning import portfolio
 from ml.learning import search as searching
 from ml.learning.dataset import Dataset, make_dataset, split_rows
 from ml.learning.scorers import predict_output, score
-from ml.learning.search import SearchResult, refit, search
+from ml.learning.search import SearchResult, search
 from tests.ml.frames import KINDS, churn, declare, declare_spend, spend, weekly
 
 
@@ -23,8 +23,8 @@ def found(dataset: Dataset, prediction: Prediction) -> SearchResult:
 @pytest.mark.parametrize("task", ["classification", "regression"])
 def test_every_estimator_learns_the_signal(name: str, task: str) -> None:
     declared = declare if task == "classification" else declare_spend
-    prediction = declared(estimators=(name,), search=Search(trials=1))
-    dataset = churn() if task == "classification" else spend()
+    prediction = declared(estimators=(name,), search=Search(2.0, trials=1))
+    dataset = (churn if task == "classification" else spend)(customers=40, weeks=20)
     split = split_rows(dataset, prediction)
     result = search(dataset, split, prediction, lambda _done, _note: None)
     output = predict_output(result.estimator, dataset.features.iloc[split.test], task)
@@ -38,16 +38,19 @@ def test_every_estimator_learns_the_signal(name: str, task: str) -> None:
 
 
 def test_a_number_of_trials_repeats_exactly() -> None:
-    dataset, prediction = churn(), declare(search=Search(trials=3))
+    dataset, prediction = churn(), declare(search=Search(2.0, trials=3))
     once, twice = found(dataset, prediction), found(dataset, prediction)
     assert len(once.trials) == 3
     assert [trial.score for trial in once.trials] == [trial.score for trial in twice.trials]
     assert np.array_equal(once.validation.output, twice.validation.output)
-    assert once.best.parameters == twice.best.parameters
+    assert once.recipe.parts == twice.recipe.parts
+    features = dataset.features.head(50)
+    outputs = [predict_output(result.final, features, "classification") for result in (once, twice)]
+    assert np.array_equal(*outputs)
 
 
 def test_the_best_trial_has_the_best_score() -> None:
-    result = found(churn(), declare(search=Search(trials=6)))
+    result = found(churn(), declare(search=Search(2.0, trials=6)))
     assert result.best.score == max(trial.score for trial in result.trials)
     assert [trial.number for trial in result.trials] == list(range(1, len(result.trials) + 1))
 
@@ -75,7 +78,7 @@ def test_a_failing_trial_becomes_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     result = found(churn(), declare())
     assert result.trials[0].status == "failed: RuntimeError: out of order"
     assert np.isnan(result.trials[0].score)
-    assert result.best.estimator == "linear"
+    assert {part.candidate.estimator for part in result.recipe.parts} == {"linear"}
     with pytest.raises(DataError, match=r"every estimator failed; .*out of order"):
         found(churn(), declare(estimators=("hist_gradient_boosting",)))
 
@@ -83,26 +86,57 @@ def test_a_failing_trial_becomes_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_unknown_estimator_is_refused() -> None:
     with pytest.raises(DataError, match=r"unknown estimator 'liner'\. Did you mean 'linear'"):
         found(churn(), declare(estimators=("liner",)))
+    with pytest.raises(DataError, match=r"churn: the estimator 'sklearn\.svm\.SVM' can't be imported"):
+        found(churn(), declare(estimators=("sklearn.svm.SVM",)))
 
 
 def test_progress_only_goes_forward() -> None:
     told: list[tuple[float, str]] = []
-    dataset, prediction = churn(), declare(search=Search(trials=3))
+    dataset, prediction = churn(), declare(search=Search(2.0, trials=3))
     search(dataset, split_rows(dataset, prediction), prediction, lambda done, note: told.append((done, note)))
     assert all(0 <= done <= 1 for done, _ in told)
     assert all(one[0] <= other[0] for one, other in pairwise(told))
     assert told[-1][0] == 1
 
 
-def test_refit_learns_from_the_rows_given() -> None:
+def test_the_final_pipeline_learns_from_all_closed_rows_and_the_tested_one_does_not() -> None:
     dataset, prediction = churn(), declare()
+    split = split_rows(dataset, prediction)
     result = found(dataset, prediction)
-    again = refit(result, dataset, split_rows(dataset, prediction).train, prediction)
+    spoilt = dataset.known_target.copy()
+    spoilt[split.test] = 1 - spoilt[split.test]
+    other = found(replace(dataset, target=spoilt), prediction)
     features = dataset.features.head(50)
-    same = predict_output(result.estimator, features, "classification")
-    assert np.array_equal(predict_output(again, features, "classification"), same)
-    everything = refit(result, dataset, dataset.closed, prediction)
-    assert not np.array_equal(predict_output(everything, features, "classification"), same)
+    tested, final = (
+        [predict_output(getattr(each, name), features, "classification") for each in (result, other)]
+        for name in ("estimator", "final")
+    )
+    assert np.array_equal(*tested)
+    assert not np.array_equal(*final)
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_a_class_of_ones_own_is_tried_by_its_import_path(task: str) -> None:
+    name = "sklearn.svm.SVR" if task == "regression" else "sklearn.naive_bayes.GaussianNB"
+    declared, dataset = (declare_spend, spend()) if task == "regression" else (declare, churn())
+    result = found(dataset, declared(estimators=(name,), search=Search(2.0, trials=2)))
+    assert [trial.estimator for trial in result.trials] == [name]
+    assert result.recipe.name == name
+
+
+def test_a_blend_is_no_worse_than_its_best_member() -> None:
+    result = found(churn(), declare(search=Search(2.0, trials=8)))
+    assert len(result.recipe.parts) > 1
+    assert sum(part.weight for part in result.recipe.parts) == pytest.approx(1)
+    folds = np.split(np.arange(len(result.validation.y)), [part[0] for part in result.validation.parts[1:]])
+    y, output = result.validation.y, result.validation.output
+    assert np.mean([score("roc_auc", "classification", y[part], output[part]) for part in folds]) >= result.best.score
+
+
+def test_few_rows_are_bagged() -> None:
+    result = found(churn(), declare(search=Search(2.0, trials=1)))
+    assert [part.bags for part in result.recipe.parts] == [8]
+    assert len(result.final[-1].members[0].models) == 8
 
 
 def test_many_rows_are_thinned_for_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,13 +160,13 @@ def test_several_classes_keep_their_places_when_a_fold_lacks_one() -> None:
 
 @pytest.mark.parametrize("metric", portfolio.LOSSES)
 def test_every_objective_can_be_learned(metric: str) -> None:
-    prediction = replace(declare_spend(search=Search(trials=4)), metric=metric)
+    prediction = replace(declare_spend(search=Search(2.0, trials=4)), metric=metric)
     result = found(spend(customers=40, weeks=16), prediction)
     assert {trial.status for trial in result.trials} == {"ok"}
 
 
 def test_amounts_are_never_predicted_below_zero() -> None:
     frame = weekly().assign(spend=lambda rows: np.maximum(rows["signal"], 0))
-    prediction = declare_spend(estimators=("linear",), search=Search(trials=1))
+    prediction = declare_spend(estimators=("linear",), search=Search(2.0, trials=1))
     dataset = make_dataset(frame, prediction, KINDS)
     assert predict_output(found(dataset, prediction).estimator, dataset.features, "regression").min() == 0

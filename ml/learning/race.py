@@ -1,0 +1,248 @@
+"""Tries candidates on the validation folds, all cores at work, until the budget is spent."""
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+
+import numpy as np
+from joblib import cpu_count
+from numpy.typing import NDArray
+
+from ml.declaration import Prediction
+from ml.learning.blend import bounded
+from ml.learning.budget import Budget
+from ml.learning.dataset import Dataset, Fold
+from ml.learning.fitting import Encodings, FoldFit, best_iterations, fit_fold, fold_output
+from ml.learning.portfolio import Candidate, Parameters
+from ml.learning.scorers import Judge
+
+Array = NDArray[np.float64]
+
+# Below this many rows a fit is mostly Python, which does one thing at a time: threads would only wait for each other.
+FEWEST_ROWS_FOR_THREADS = 2_000
+# With at most so many rows, this many fits are averaged.
+BAGS = ((3_000, 8), (10_000, 4), (30_000, 2))
+SAFETY = 1.2  # fits take longer than they did before, if anything
+SKIPS = 8  # candidates passed over as too slow before a search ends early
+FINALISTS = 3  # trials that a blend is likely to consist of
+MOST_OF_BUDGET = 0.4  # that may be kept for fitting the blend once
+MOST_FOR_BAGS = 0.25  # that may be kept for fitting its members several times
+OVERHEAD = 0.05  # of the budget, for weighing, testing and storing
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One candidate, tried on every fold.
+
+    `score` is the score of its out-of-fold predictions and `score_std` its deviation between folds, both NaN unless
+    the status is "ok"; `rows` is the number of rows that the largest fold learned from; `status` is "ok",
+    "failed: …" or "stopped: …".
+    """
+
+    number: int
+    estimator: str
+    parameters: Parameters
+    rows: int
+    score: float
+    score_std: float
+    seconds: float
+    status: str
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A trial with what it leaves behind: out-of-fold output, best number of iterations, and seconds of a fit."""
+
+    trial: Trial
+    candidate: Candidate
+    output: Array
+    iterations: int | None
+    fit_seconds: float
+
+
+@dataclass
+class _Running:
+    """A trial under way: a future for each fold."""
+
+    number: int
+    candidate: Candidate
+    futures: list["Future[FoldFit]"]
+    started: float = field(default_factory=time.monotonic)
+    is_raced: bool = False
+
+    @property
+    def is_done(self) -> bool:
+        return all(future.done() for future in self.futures)
+
+
+class Race:
+    """The trials of one search. Candidates that are clearly worse on their first fold go no further."""
+
+    def __init__(
+        self, dataset: Dataset, folds: Sequence[Fold], prediction: Prediction, judge: Judge, budget: Budget
+    ) -> None:
+        """Take the folds to learn from and the judge of their out-of-fold outputs."""
+        self._dataset, self._folds, self._prediction = dataset, folds, prediction
+        self._judge, self._budget = judge, budget
+        self._encodings = Encodings(dataset, folds, prediction.task)
+        self._rows = max(len(learn) for learn, _ in folds)
+        self.workers = cpu_count() if self._rows >= FEWEST_ROWS_FOR_THREADS else 1
+        target = np.concatenate([dataset.known_target[rows] for fold in folds for rows in fold])
+        self._bounds = float(target.min()), float(target.max())
+        self._first_losses: list[float] = []
+        self.tried: list[Tried] = []
+        self.trials: list[Trial] = []
+
+    def run(self, upcoming: Iterator[Candidate]) -> Iterator[tuple[int, Candidate]]:
+        """Try one candidate after the other; yields number and candidate of each when it starts.
+
+        The first candidate is always tried to its end.
+        """
+        running: list[_Running] = []
+        with ThreadPoolExecutor(self.workers) as pool:
+            try:
+                while True:
+                    while self._waiting(running) < self.workers:
+                        candidate = self._next(upcoming, running)
+                        if candidate is None:
+                            break
+                        running.append(self._start(candidate, pool, len(self.trials) + len(running) + 1))
+                        yield running[-1].number, candidate
+                    if not running:
+                        break
+                    running = self._settle(running)
+            finally:
+                for trial in running:
+                    self._cancel(trial)
+        self.trials.sort(key=lambda trial: trial.number)
+        self.tried.sort(key=lambda tried: tried.trial.number)
+
+    def reserve(self) -> float:
+        """The seconds that fitting the blend is likely to take: on the training rows, and on all closed ones."""
+        best = sorted(self.tried, key=lambda tried: -tried.trial.score)[:FINALISTS]
+        once = self.fitting_seconds([(tried, 1) for tried in best])
+        bagged = self.fitting_seconds([(tried, self.bags(tried)) for tried in best])
+        kept = max(min(once, MOST_OF_BUDGET * self._budget.seconds), min(bagged, MOST_FOR_BAGS * self._budget.seconds))
+        return kept + OVERHEAD * self._budget.seconds
+
+    def bags(self, tried: Tried) -> int:
+        """How many fits of a candidate are averaged if time allows: with few rows, one would be partly luck."""
+        rows = len(self._dataset.closed)
+        return min(next((bags for most, bags in BAGS if rows <= most), 1), tried.candidate.family.most_bags)
+
+    def fitting_seconds(self, parts: Sequence[tuple[Tried, int]]) -> float:
+        """What it is likely to take to fit candidates in so many bags, on the training rows and on all closed ones."""
+        each = [bags * self.fit_seconds(tried, len(self._dataset.closed)) for tried, bags in parts]
+        fits = 2 * sum(bags for _, bags in parts)
+        return float(SAFETY * 2 * sum(each) / min(self.workers, fits)) if fits else 0.0
+
+    def fit_seconds(self, tried: Tried, rows: int) -> float:
+        """How long a candidate is likely to take to learn from that many rows, on one core."""
+        return tried.fit_seconds * max(rows / self._rows, 1.0)
+
+    def _waiting(self, running: Sequence[_Running]) -> int:
+        return sum(not future.done() for trial in running for future in trial.futures)
+
+    def _next(self, upcoming: Iterator[Candidate], running: Sequence[_Running]) -> Candidate | None:
+        started = len(self.trials) + len(running)
+        if not self._budget.has_clock:
+            return None if started >= (self._budget.trials or 0) else next(upcoming, None)
+        if not self.tried:  # nothing is known of how long a trial takes
+            return None if running else next(upcoming, None)
+        busy = sum(self._trial_seconds(trial.candidate) * self._share_left(trial) for trial in running)
+        for _ in range(SKIPS):
+            candidate = next(upcoming, None)
+            if candidate is None:
+                return None
+            if busy + self._trial_seconds(candidate) + self.reserve() <= self._budget.left:
+                return candidate
+        return None
+
+    def _share_left(self, trial: _Running) -> float:
+        return sum(not future.done() for future in trial.futures) / len(trial.futures)
+
+    def _trial_seconds(self, candidate: Candidate) -> float:
+        known = [tried.fit_seconds for tried in self.tried if tried.candidate.estimator == candidate.estimator]
+        if known:
+            each = max(known) if candidate.family.grows else known[-1]
+        else:
+            unit = np.mean([tried.fit_seconds / self._cost(tried.candidate) for tried in self.tried])
+            each = float(unit) * self._cost(candidate)
+        return SAFETY * each * len(self._folds) / self.workers
+
+    def _cost(self, candidate: Candidate) -> float:
+        trees = max(len(self._dataset.classes), 1) if candidate.family.grows else 1
+        return candidate.family.cost * (trees if trees > 2 else 1)
+
+    def _start(self, candidate: Candidate, pool: ThreadPoolExecutor, number: int) -> _Running:
+        def work(fold: int) -> FoldFit:
+            return fit_fold(candidate, self._encodings.of(fold, candidate.family.style), self._prediction)
+
+        return _Running(number, candidate, [pool.submit(work, fold) for fold in range(len(self._folds))])
+
+    def _settle(self, running: list[_Running]) -> list[_Running]:
+        """Wait until a fold is done, or time is up; returns the trials that go on."""
+        waiting = [future for trial in running for future in trial.futures if not future.done()]
+        left = self._budget.left - self.reserve() if self.tried else np.inf
+        timeout = max(left, 0.0) if np.isfinite(left) and left > 0 else None
+        wait(waiting, timeout=timeout, return_when=FIRST_COMPLETED)
+        is_late = bool(self.tried) and self._budget.left <= self.reserve()
+        for trial in running:
+            if is_late or self._falls_behind(trial):
+                self._cancel(trial)
+        for trial in [trial for trial in running if trial.is_done]:
+            self._finish(trial)
+        return [trial for trial in running if not trial.is_done]
+
+    def _cancel(self, trial: _Running) -> None:
+        for future in trial.futures:
+            future.cancel()
+
+    def _falls_behind(self, trial: _Running) -> bool:
+        """Whether a drawn candidate's loss on the first fold is worse than that of half of all before."""
+        first = trial.futures[0]
+        if trial.is_raced or not first.done() or first.cancelled() or first.exception() is not None:
+            return False
+        curve = first.result().curve
+        if curve is None or "loss" in trial.candidate.parameters:
+            return False
+        trial.is_raced = True
+        loss, before = float(curve.min()), self._first_losses
+        is_worse = trial.candidate.is_drawn and len(before) > 3 and loss > float(np.median(before))
+        self._first_losses.append(loss)
+        return is_worse
+
+    def _finish(self, trial: _Running) -> None:
+        seconds = time.monotonic() - trial.started
+        try:
+            fits = [future.result() for future in trial.futures]
+            iterations = best_iterations(fits)
+            outputs = [self._output(number, trial.candidate, fit, iterations) for number, fit in enumerate(fits)]
+            scores = self._judge.each(outputs)
+        except CancelledError:
+            self._leave(trial, seconds, "stopped: behind on its first fold, or no time left")
+            return
+        except Exception as error:
+            # One estimator's trouble with the data must not end the search: it becomes a row that says why.
+            self._leave(trial, seconds, f"failed: {type(error).__name__}: {error}")
+            return
+        output = np.concatenate(outputs)
+        parameters = {**trial.candidate.parameters, "encoding": trial.candidate.family.style}
+        if iterations is not None:
+            parameters["max_iter"] = iterations
+        name, value = trial.candidate.estimator, self._judge.value(output)
+        done = Trial(trial.number, name, parameters, self._rows, value, float(np.std(scores)), seconds, "ok")
+        self.trials.append(done)
+        seconds_each = float(np.mean([fit.seconds for fit in fits]))
+        self.tried.append(Tried(done, trial.candidate, output, iterations, seconds_each))
+
+    def _leave(self, trial: _Running, seconds: float, status: str) -> None:
+        name, parameters = trial.candidate.estimator, trial.candidate.parameters
+        self.trials.append(Trial(trial.number, name, parameters, self._rows, np.nan, np.nan, seconds, status))
+
+    def _output(self, number: int, candidate: Candidate, fit: FoldFit, iterations: int | None) -> Array:
+        fold = self._encodings.of(number, candidate.family.style)
+        task = self._prediction.task
+        output = fold_output(fit, fold, iterations, task, len(self._dataset.classes))
+        return bounded(output, *self._bounds) if task == "regression" else output

@@ -1,0 +1,117 @@
+"""How a final pipeline is made of candidates, and the making of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
+
+from ml.declaration import Prediction
+from ml.learning.blend import BlendClassifier, BlendRegressor, Member, SeveralEncoders
+from ml.learning.calibrate import Calibrator
+from ml.learning.cores import in_threads
+from ml.learning.dataset import Dataset, Rows, thin
+from ml.learning.encode import FeatureEncoder
+from ml.learning.fitting import encode, fit_rows
+from ml.learning.portfolio import Candidate
+
+Array = NDArray[np.float64]
+
+BAG_SHARE = 0.125  # of the rows, left out of each bag
+
+
+@dataclass(frozen=True)
+class Part:
+    """A candidate of the blend with its number of iterations, its weight, and how many times it is fitted."""
+
+    candidate: Candidate
+    iterations: int | None
+    weight: float
+    bags: int
+
+    @property
+    def style(self) -> str:
+        """How its features are encoded."""
+        return self.candidate.family.style
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Parts, heaviest first, a calibrator, and how many rows the budget allows to learn from."""
+
+    parts: tuple[Part, ...]
+    calibrator: Calibrator
+    most_rows: int
+
+    @property
+    def name(self) -> str:
+        """The estimators by weight: a single name, or "blend of …"."""
+        names = list(dict.fromkeys(part.candidate.estimator for part in self.parts))
+        return names[0] if len(self.parts) == 1 else f"blend of {', '.join(names)}"
+
+    @property
+    def styles(self) -> list[str]:
+        """The encodings that are needed."""
+        return list(dict.fromkeys(part.style for part in self.parts))
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """A set of rows in every encoding of a recipe."""
+
+    encoders: dict[str, FeatureEncoder]
+    matrices: dict[str, Array]
+    target: Array
+
+
+def fit_recipe(recipe: Recipe, dataset: Dataset, row_sets: Sequence[Rows], prediction: Prediction) -> list[Pipeline]:
+    """The recipe fitted on each set of rows, all cores at work.
+
+    A part with several bags is fitted on random parts of the rows, and their outputs are averaged (Breiman, "Bagging
+    predictors", 1996; without replacement: Bühlmann and Yu, "Analyzing bagging", 2002).
+    """
+    whole = [_encoded(recipe, dataset, thin(dataset, rows, recipe.most_rows), prediction) for rows in row_sets]
+    jobs = [(rows, part, bag) for rows in whole for part in recipe.parts for bag in range(part.bags)]
+
+    def fit(job: tuple[_Rows, Part, int]) -> tuple[BaseEstimator, object]:
+        rows, part, bag = job
+        chosen = _bag(len(rows.target), bag, part.bags, prediction.seed)
+        matrix, target, seed = rows.matrices[part.style][chosen], rows.target[chosen], prediction.seed + bag
+        return fit_rows(part.candidate, rows.encoders[part.style], matrix, target, prediction, part.iterations, seed)
+
+    fitted = iter(in_threads(fit, jobs))
+    pipelines = []
+    for rows in whole:
+        encoders = SeveralEncoders(list(rows.encoders.values()))
+        starts = encoders.starts()
+        members = []
+        for part in recipe.parts:
+            models, scales = zip(*(next(fitted) for _ in range(part.bags)), strict=True)
+            stop = starts[part.style] + rows.matrices[part.style].shape[1]
+            members.append(Member(starts[part.style], stop, list(models), list(scales), part.weight))
+        model = _joined(members, recipe, dataset, rows.target)
+        pipelines.append(Pipeline([("encode", encoders), ("model", model)]))
+    return pipelines
+
+
+def _encoded(recipe: Recipe, dataset: Dataset, rows: Rows, prediction: Prediction) -> _Rows:
+    made = in_threads(lambda style: encode(dataset, rows, style, prediction.task), recipe.styles)
+    pairs = list(zip(recipe.styles, made, strict=True))
+    encoders = {style: encoder for style, (encoder, _, _) in pairs}
+    return _Rows(encoders, {style: matrix for style, (_, matrix, _) in pairs}, made[0][2])
+
+
+def _bag(rows: int, bag: int, bags: int, seed: int) -> NDArray[np.intp]:
+    """Positions, ascending, of the rows of a bag; all of them if there is one bag only."""
+    if bags == 1:
+        return np.arange(rows)
+    out = np.random.default_rng([seed, bag]).permutation(rows)[: int(rows * BAG_SHARE)]
+    return np.delete(np.arange(rows), out)
+
+
+def _joined(members: list[Member], recipe: Recipe, dataset: Dataset, target: Array) -> BaseEstimator:
+    if dataset.classes:
+        return BlendClassifier(members, len(dataset.classes), recipe.calibrator)
+    return BlendRegressor(members, float(target.min()), float(target.max()))
