@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ml import ledger
@@ -18,14 +19,24 @@ from ml.declaration import Prediction
 from ml.learning import pipelines
 from ml.learning.baselines import Baseline, baseline
 from ml.learning.budget import Budget
-from ml.learning.dataset import Dataset, Rows, Split, make_dataset, split_rows
-from ml.learning.evaluate import Metric, default_metric, importances, metric_table, predict_output, profiles
+from ml.learning.dataset import Dataset, Rows, Split, make_dataset, split_rows, thin
+from ml.learning.evaluate import (
+    Metric,
+    declared_metric,
+    default_metric,
+    expected,
+    importances,
+    metric_table,
+    predict_output,
+    profiles,
+)
 from ml.learning.search import SearchResult, Validation, search
 from ml.ledger import Standing
 from ml.project import Project
 from ml.report import ProgressCallback
 from ml.warehouse import Warehouse
 
+PROFILED_ROWS = 20_000  # whose predictions are described
 LIBRARIES = ("scikit-learn", "pandas", "numpy", "skops", "dbt-core", "martlet")
 
 
@@ -107,7 +118,8 @@ def train(prediction: Prediction, warehouse: Warehouse, project: Project, progre
         "data_fingerprint": warehouse.fingerprint(prediction.relation),
         **_about(prediction, tried),
     }
-    learned = model.predict(tried.dataset.features)["prediction"].to_numpy()
+    sample = thin(tried.dataset, np.arange(len(tried.dataset)), PROFILED_ROWS)
+    learned = model.predict(tried.dataset.features.iloc[sample])["prediction"].to_numpy()
     promoted = _record(warehouse, row, tried, profiles(tried.dataset, learned), prediction)
     standing = tried.standing
     return Run(row["run_id"], prediction.name, row["estimator"], standing, standing.is_good, promoted)
@@ -125,14 +137,28 @@ def _try(declared: Prediction, dataset: Dataset, progress: ProgressCallback, bud
         return metric_table(dataset.known_target[rows], output, prediction, dataset.keys.iloc[rows])
 
     tested = predict_output(found.estimator, dataset.features.iloc[split.test], prediction.task, len(dataset.classes))
+    unseen = found.validation.and_tested(split.test, dataset.known_target[split.test], tested)
     metrics = {
         ("validation", "pipeline"): measured(found.validation.rows, found.validation.output),
         ("test", "pipeline"): measured(split.test, tested),
         ("test", "baseline"): measured(split.test, naive.output(split.test)),
     }
     worth = importances(found.estimator, dataset, split.test, prediction)
-    unseen = found.validation.and_tested(split.test, dataset.known_target[split.test], tested)
+    likely = _expected(metrics["test", "pipeline"][0], unseen, dataset, prediction)
+    metrics["expected", "pipeline"] = [likely]
     return Trial(dataset, split, found, naive, metrics, worth, unseen)
+
+
+def _expected(tested: Metric, unseen: Validation, dataset: Dataset, prediction: Prediction) -> Metric:
+    """What is announced for rows to come: from all that was predicted unseen, or with time from period to period."""
+
+    def measured(part: Rows) -> Metric:
+        keys = dataset.keys.iloc[unseen.rows[part]]
+        return declared_metric(unseen.y[part], unseen.output[part], prediction, keys)
+
+    if dataset.as_of is None:
+        return expected(tested, measured(np.arange(len(unseen.y))), ())
+    return expected(tested, None, [measured(part) for part in unseen.parts])
 
 
 def _closed_rows(prediction: Prediction, kinds: Mapping[str, str], warehouse: Warehouse) -> Dataset:

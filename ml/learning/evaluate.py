@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,9 @@ Array = NDArray[np.float64]
 
 __all__ = [
     "Metric",
+    "declared_metric",
     "default_metric",
+    "expected",
     "importances",
     "metric_table",
     "predict_output",
@@ -29,8 +31,11 @@ __all__ = [
 
 SAMPLES = 400  # bootstrap samples; a scorer that must be called once per sample gets fewer
 SLOW_SAMPLES = 100
-IMPORTANCE_ROWS, IMPORTANCE_REPEATS = 2_000, 3
+IMPORTANCE_CELLS, FEWEST_IMPORTANCE_ROWS, MOST_IMPORTANCE_ROWS, IMPORTANCE_REPEATS = 30_000, 300, 2_000, 3
 PROFILE_BINS, TOP_VALUES = 20, 50
+NORMAL_95 = 1.96  # standard deviations to either side that hold 95 % of a normal distribution
+# What no score can exceed.
+BEST = {"roc_auc": 1.0, "average_precision": 1.0, "accuracy": 1.0, "r2": 1.0, "f1": 1.0, "balanced_accuracy": 1.0}
 CELLS = 20_000_000  # matrix cells predicted at once
 
 
@@ -56,8 +61,15 @@ def metric_table(y: Array, output: Array, prediction: Prediction, keys: pd.DataF
         prediction: task, metric and seed.
         keys: the entity columns of the same rows.
     """
+    return _table(y, output, prediction, keys, only_declared=False)
+
+
+def _table(y: Array, output: Array, prediction: Prediction, keys: pd.DataFrame, *, only_declared: bool) -> list[Metric]:
     clusters = keys.groupby(list(keys.columns), sort=False, dropna=False).ngroup().to_numpy().astype(np.intp)
     measures = measures_of(prediction.task, output)
+    if only_declared:
+        known, _ = MEASURED.get(prediction.metric, (prediction.metric, 1.0))
+        measures = {name: measure for name, measure in measures.items() if name == known}
     values = {name: float(measure(y, output, np.ones((1, len(y))))[0]) for name, measure in measures.items()}
     samples: dict[str, list[Array]] = {name: [] for name in measures}
     for weights in clustered_weights(clusters, SAMPLES, prediction.seed):
@@ -68,6 +80,39 @@ def metric_table(y: Array, output: Array, prediction: Prediction, keys: pd.DataF
     return [first, *(metric for name, metric in table.items() if name != first.metric)]
 
 
+def declared_metric(y: Array, output: Array, prediction: Prediction, keys: pd.DataFrame) -> Metric:
+    """The declared metric alone, as in `metric_table`."""
+    return _table(y, output, prediction, keys, only_declared=True)[0]
+
+
+def expected(tested: Metric, unseen: Metric | None, periods: Sequence[Metric]) -> Metric:
+    """What the declared metric is likely to be on as many new rows as were tested, with its 95 % interval.
+
+    New rows differ by chance from those tested, as much as those do from all; and a new period differs from those
+    before, as much as they do from each other beyond chance (DerSimonian and Laird, 1986).
+
+    Args:
+        tested: the metric on the test rows.
+        unseen: the metric on all rows that were predicted unseen, where there is no time; it is the more certain.
+        periods: the metric on each period, where there is time.
+    """
+    value, own = tested.value, _variance(tested)
+    variance = 2 * own
+    if unseen is not None:
+        value, variance = unseen.value, own + _variance(unseen)
+    if len(periods) > 1:
+        chance = float(np.mean([_variance(period) for period in periods]))
+        variance += max(float(np.var([period.value for period in periods], ddof=1)) - chance, 0.0)
+    half = NORMAL_95 * float(np.sqrt(variance))
+    best = 0.0 if tested.metric.startswith("neg_") else BEST.get(tested.metric, np.inf)
+    return Metric(tested.metric, value, value - half, min(value + half, best), tested.rows)
+
+
+def _variance(metric: Metric) -> float:
+    """The sampling variance that an interval stands for."""
+    return float((metric.upper - metric.lower) / (2 * NORMAL_95)) ** 2
+
+
 def importances(estimator: Pipeline, dataset: Dataset, rows: Rows, prediction: Prediction) -> pd.DataFrame:
     """How much the metric drops when a feature's values are dealt out anew (Breiman, "Random forests", 2001).
 
@@ -76,7 +121,8 @@ def importances(estimator: Pipeline, dataset: Dataset, rows: Rows, prediction: P
     Returns:
         One row per feature: feature, importance, importance_std, importance_rank (1 is the strongest); strongest first.
     """
-    rows = thin(dataset, rows, IMPORTANCE_ROWS)
+    most = int(np.clip(IMPORTANCE_CELLS / len(dataset.kinds), FEWEST_IMPORTANCE_ROWS, MOST_IMPORTANCE_ROWS))
+    rows = thin(dataset, rows, most)
     encoder, model = estimator[0], estimator[-1]
     matrix, y = encoder.transform(dataset.features.iloc[rows]), dataset.known_target[rows]
     columns = {name: places for name, places in encoder.columns().items() if len(places)}

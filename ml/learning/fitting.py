@@ -36,19 +36,25 @@ class Encoded:
 
 
 class Encodings:
-    """The folds in every encoding that was asked for, each made once. Safe to use from several threads."""
+    """The folds in every encoding that was asked for, each made once. Safe to use from several threads.
+
+    `seconds` tells how long one fold took in each style.
+    """
 
     def __init__(self, dataset: Dataset, folds: Sequence[Fold], task: str) -> None:
         """Take the folds; nothing is encoded before it is needed."""
         self._dataset, self._folds, self._task = dataset, folds, task
         self._made: dict[tuple[int, str], Encoded] = {}
+        self.seconds: dict[str, float] = {}
         self._locks = {number: Lock() for number in range(len(folds))}
 
     def of(self, fold: int, style: str) -> Encoded:
         """The fold of that number in that encoding."""
         with self._locks[fold]:
             if (fold, style) not in self._made:
+                started = time.monotonic()
                 self._made[fold, style] = self._make(fold, style)
+                self.seconds[style] = time.monotonic() - started
             return self._made[fold, style]
 
     def _make(self, fold: int, style: str) -> Encoded:

@@ -1,5 +1,6 @@
 """Lower and upper values around a regression's predictions, learned from errors on rows it had not seen."""
 
+from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 BINS, ROWS_PER_BIN = 10, 100
+MOST_STRETCH = 3.0  # beyond it, periods have so little in common that no interval would tell anything
 
 
 class ConformalIntervals:
@@ -20,6 +22,7 @@ class ConformalIntervals:
     Attributes:
         coverage: the promised share of outcomes between lower and upper.
         edges: the inner borders of the bins of predictions.
+        stretch: how much wider they are than the errors within each period ask for.
         below: per bin, what is added to a prediction for its lower value; at most 0.
         above: per bin, what is added for its upper value; at least 0.
         floor: the least value that an interval may have; minus infinity if targets can be negative.
@@ -28,13 +31,45 @@ class ConformalIntervals:
     def __init__(self, coverage: float) -> None:
         """Promise a coverage between 0 and 1."""
         self.coverage = coverage
+        self.stretch = 1.0
         self.edges: Array = np.empty(0)
         self.below: Array = np.zeros(1)
         self.above: Array = np.zeros(1)
         self.floor = -np.inf
 
-    def fit(self, y: Array, output: Array) -> Self:
-        """Learn from targets (n,) and out-of-fold predictions (n,) of the same rows."""
+    def fit(self, y: Array, output: Array, periods: Sequence[NDArray[np.intp]] = ()) -> Self:
+        """Learn from targets (n,) and out-of-fold predictions (n,) of the same rows.
+
+        Where time passes, the next period differs from those before, as they do from each other: positions of the rows
+        of each period are then given, and the intervals are stretched until those learned from all other periods cover
+        a period at the promised rate, in the mean (as in cross-conformal prediction: Vovk, 2015, by periods).
+        """
+        self._fit(y, output)
+        if len(periods) > 1:
+            self.stretch = self._stretch(y, output, periods)
+            self.below, self.above = self.below * self.stretch, self.above * self.stretch
+        return self
+
+    def _stretch(self, y: Array, output: Array, periods: Sequence[NDArray[np.intp]]) -> float:
+        """The least factor, from 1 on, at which other periods' intervals cover each period as promised."""
+        needed, weights = [], []
+        for period in periods:
+            rest = np.setdiff1d(np.arange(len(y)), period)
+            other = ConformalIntervals(self.coverage)._fit(y[rest], output[rest])
+            place = other._bin(output[period])
+            error = y[period] - output[period]
+            side = np.where(error < 0, other.below[place], other.above[place])
+            # The factor at which the interval would just reach the outcome.
+            needed.append(np.divide(error, side, out=np.full(len(error), np.inf), where=side != 0))
+            weights.append(np.full(len(error), 1 / len(error)))
+        factors, weight = np.concatenate(needed), np.concatenate(weights)
+        factors = np.where(np.concatenate([y[period] == output[period] for period in periods]), 0.0, factors)
+        order = np.argsort(factors)
+        covered = np.cumsum(weight[order]) / weight.sum()
+        factor = factors[order][min(int(np.searchsorted(covered, self.coverage)), len(order) - 1)]
+        return float(np.clip(factor, 1.0, MOST_STRETCH))
+
+    def _fit(self, y: Array, output: Array) -> Self:
         bins = int(np.clip(len(y) // ROWS_PER_BIN, 1, BINS))
         self.edges = np.unique(np.quantile(output, np.linspace(0, 1, bins + 1)[1:-1]))
         place = self._bin(output)

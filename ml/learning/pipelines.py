@@ -150,12 +150,13 @@ def assemble(
     """
     is_regression = prediction.task == "regression"
     interval = ConformalIntervals(prediction.interval) if is_regression else None
+    periods = validation.parts if dataset.as_of is not None else ()
     return FittedPrediction(
         estimator=estimator,
         task=prediction.task,
         classes=dataset.classes,
         kinds=dataset.kinds,
-        interval=interval.fit(validation.y, validation.output) if interval else None,
+        interval=interval.fit(validation.y, validation.output, periods) if interval else None,
         reference={name: _typical(dataset.features[name]) for name in dataset.kinds},
         strongest=importances.sort_values("importance_rank")["feature"].tolist(),
     )

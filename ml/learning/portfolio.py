@@ -150,19 +150,23 @@ PORTFOLIO: dict[str, Family] = {
     "linear": Family(_linear, style="linear"),
     "extra_trees": Family(_extra_trees, style="tree", cost=2),
     "random_forest": Family(_forest, style="tree", cost=3),
-    "kernel": Family(_kernel, style="linear", most_rows=50_000, scale="standard"),
+    "kernel": Family(_kernel, style="linear", cost=4, most_rows=50_000, scale="standard"),
     "neural_network": Family(_network, style="linear", cost=3, most_rows=20_000, most_bags=3, scale="standard"),
 }
 
 _BOOST, _TREES, _FOREST = "hist_gradient_boosting", "extra_trees", "random_forest"
 _NETWORK = {"hidden_layer_sizes": (96, 48), "learning_rate_init": 0.003}
 
-# What is tried first, the most promising first. Few leaves and many rows per leaf suit noisy business data. The number
-# of iterations is a bound: how many are best is seen on the validation folds.
+# Seconds that a forest's tree takes for each row, feature tried, and level of the tree.
+SPLIT_SECONDS = {_TREES: 2e-8, _FOREST: 6e-8}
+FEWEST_TREES, MOST_TREES = 20, 150
+
+# What is tried first, the most promising first. Few leaves and many rows per leaf suit noisy business data. How many
+# iterations are best is seen on the validation folds; how many there may be, and how many trees, time decides.
 FIRST: tuple[Candidate, ...] = (
     Candidate(_BOOST, {"learning_rate": 0.06, "max_leaf_nodes": 15, "min_samples_leaf": 30, "l2_regularization": 1.0}),
     Candidate("linear", {"penalty": 10.0}),
-    Candidate(_TREES, {"n_estimators": 150, "min_samples_leaf": 3, "max_features": 0.5}),
+    Candidate(_TREES, {"min_samples_leaf": 3, "max_features": 0.5}),
     Candidate(_BOOST, {"learning_rate": 0.06, "max_leaf_nodes": 6, "min_samples_leaf": 20, "max_features": 0.5}),
     Candidate(
         _BOOST,
@@ -172,11 +176,11 @@ FIRST: tuple[Candidate, ...] = (
     Candidate("linear", {"penalty": 30.0}, style="spline"),
     Candidate("kernel", {"n_components": 500, "penalty": 0.3}),
     Candidate("neural_network", {**_NETWORK, "alpha": 0.01}),
-    Candidate(_FOREST, {"n_estimators": 150, "min_samples_leaf": 2, "max_features": 0.4}),
+    Candidate(_FOREST, {"min_samples_leaf": 2, "max_features": 0.4}),
     Candidate(_BOOST, {"learning_rate": 0.04, "max_leaf_nodes": 48, "min_samples_leaf": 10, "max_features": 0.3}),
     Candidate("linear", {"penalty": 1000.0}),
     Candidate("linear", {"penalty": 0.3}),
-    Candidate(_TREES, {"n_estimators": 150, "min_samples_leaf": 1, "max_features": "sqrt"}),
+    Candidate(_TREES, {"min_samples_leaf": 1, "max_features": "sqrt"}),
     Candidate("kernel", {"n_components": 500, "penalty": 3.0}),
 )
 
@@ -249,10 +253,20 @@ def _bounded(candidate: Candidate, facts: Facts) -> Candidate:
         batch = 64 if facts.rows < FEW_ROWS else 256
         passes = int(np.clip(NETWORK_STEPS * batch / facts.rows, 10, 200))
         return replace(candidate, parameters={**candidate.parameters, "batch_size": batch, "max_iter": passes})
+    if candidate.estimator in SPLIT_SECONDS:
+        return replace(candidate, parameters={**candidate.parameters, "n_estimators": _trees(candidate, facts)})
     if not candidate.family.grows:
         return candidate
     rate = max(float(candidate.parameters["learning_rate"]), STEPS_TO_LEARN / facts.iterations)
     return replace(candidate, parameters={**candidate.parameters, "learning_rate": rate, "max_iter": facts.iterations})
+
+
+def _trees(candidate: Candidate, facts: Facts) -> int:
+    """How many trees a forest may have."""
+    share = candidate.parameters["max_features"]
+    features = facts.features**0.5 if share == "sqrt" else facts.features * float(share)
+    each = SPLIT_SECONDS[candidate.estimator] * facts.rows * np.log2(facts.rows) * max(features, 1.0)
+    return int(np.clip(facts.fit_seconds / each, FEWEST_TREES, MOST_TREES))
 
 
 def _suits(candidate: Candidate, facts: Facts) -> bool:
@@ -265,7 +279,7 @@ def _suits(candidate: Candidate, facts: Facts) -> bool:
 def _draw(name: str, facts: Facts, random: np.random.Generator) -> Candidate:
     if name == _TREES:
         leaf, share = int(random.choice([1, 2, 3, 5, 10, 20])), float(random.choice([0.2, 0.4, 0.7, 1.0]))
-        return Candidate(name, {"n_estimators": 150, "min_samples_leaf": leaf, "max_features": share}, is_drawn=True)
+        return Candidate(name, {"min_samples_leaf": leaf, "max_features": share}, is_drawn=True)
     if name == "linear":
         style = str(random.choice(["linear", "spline"]))
         return Candidate(name, {"penalty": _between(0.1, 1000, random)}, style=style, is_drawn=True)

@@ -28,7 +28,8 @@ SKIPS = 8  # candidates passed over as too slow before a search ends early
 FINALISTS = 3  # trials that a blend is likely to consist of
 MOST_OF_BUDGET = 0.4  # that may be kept for fitting the blend once
 MOST_FOR_BAGS = 0.25  # that may be kept for fitting its members several times
-OVERHEAD = 0.05  # of the budget, for weighing, testing and storing
+OVERHEAD, LEAST_OVERHEAD = 0.05, 1.0  # of the budget, and seconds, for weighing, testing and storing
+STOPPED = "stopped: behind on its first fold, or no time left"
 
 
 @dataclass(frozen=True)
@@ -100,21 +101,21 @@ class Race:
         The first candidate is always tried to its end.
         """
         running: list[_Running] = []
-        with ThreadPoolExecutor(self.workers) as pool:
-            try:
-                while True:
-                    while self._waiting(running) < self.workers:
-                        candidate = self._next(upcoming, running)
-                        if candidate is None:
-                            break
-                        running.append(self._start(candidate, pool, len(self.trials) + len(running) + 1))
-                        yield running[-1].number, candidate
-                    if not running:
+        pool = ThreadPoolExecutor(self.workers)
+        try:
+            while True:
+                while self._waiting(running) < self.workers:
+                    candidate = self._next(upcoming, running)
+                    if candidate is None:
                         break
-                    running = self._settle(running)
-            finally:
-                for trial in running:
-                    self._cancel(trial)
+                    running.append(self._start(candidate, pool, len(self.trials) + len(running) + 1))
+                    yield running[-1].number, candidate
+                if not running:
+                    break
+                running = self._settle(running)
+        finally:
+            # A fit under way can't be stopped: nobody waits for it.
+            pool.shutdown(wait=False, cancel_futures=True)
         self.trials.sort(key=lambda trial: trial.number)
         self.tried.sort(key=lambda tried: tried.trial.number)
 
@@ -124,7 +125,7 @@ class Race:
         once = self.fitting_seconds([(tried, 1) for tried in best])
         bagged = self.fitting_seconds([(tried, self.bags(tried)) for tried in best])
         kept = max(min(once, MOST_OF_BUDGET * self._budget.seconds), min(bagged, MOST_FOR_BAGS * self._budget.seconds))
-        return kept + OVERHEAD * self._budget.seconds
+        return kept + overhead(self._budget)
 
     def bags(self, tried: Tried) -> int:
         """How many fits of a candidate are averaged if time allows: with few rows, one would be partly luck."""
@@ -133,13 +134,14 @@ class Race:
 
     def fitting_seconds(self, parts: Sequence[tuple[Tried, int]]) -> float:
         """What it is likely to take to fit candidates in so many bags, on the training rows and on all closed ones."""
-        each = [bags * self.fit_seconds(tried, len(self._dataset.closed)) for tried, bags in parts]
+        if not parts:
+            return 0.0
+        larger = max(len(self._dataset.closed) / self._rows, 1.0)
+        styles = {tried.candidate.family.style for tried, _ in parts}
+        encoding = sum(self._encodings.seconds.get(style, 0.0) for style in styles)
+        fitting = sum(bags * tried.fit_seconds for tried, bags in parts)
         fits = 2 * sum(bags for _, bags in parts)
-        return float(SAFETY * 2 * sum(each) / min(self.workers, fits)) if fits else 0.0
-
-    def fit_seconds(self, tried: Tried, rows: int) -> float:
-        """How long a candidate is likely to take to learn from that many rows, on one core."""
-        return tried.fit_seconds * max(rows / self._rows, 1.0)
+        return SAFETY * 2 * larger * (encoding / min(self.workers, 2) + fitting / min(self.workers, fits))
 
     def _waiting(self, running: Sequence[_Running]) -> int:
         return sum(not future.done() for trial in running for future in trial.futures)
@@ -191,9 +193,15 @@ class Race:
         for trial in running:
             if is_late or self._falls_behind(trial):
                 self._cancel(trial)
-        for trial in [trial for trial in running if trial.is_done]:
+        done = [trial for trial in running if trial.is_done]
+        for trial in done:
             self._finish(trial)
-        return [trial for trial in running if not trial.is_done]
+        rest = [trial for trial in running if trial not in done]
+        if not is_late:
+            return rest
+        for trial in rest:
+            self._leave(trial, time.monotonic() - trial.started, STOPPED)
+        return []
 
     def _cancel(self, trial: _Running) -> None:
         for future in trial.futures:
@@ -221,7 +229,7 @@ class Race:
             outputs = [self._output(number, trial.candidate, fit, iterations) for number, fit in enumerate(fits)]
             scores = self._judge.each(outputs)
         except CancelledError:
-            self._leave(trial, seconds, "stopped: behind on its first fold, or no time left")
+            self._leave(trial, seconds, STOPPED)
             return
         except Exception as error:
             # One estimator's trouble with the data must not end the search: it becomes a row that says why.
@@ -246,3 +254,8 @@ class Race:
         task = self._prediction.task
         output = fold_output(fit, fold, iterations, task, len(self._dataset.classes))
         return bounded(output, *self._bounds) if task == "regression" else output
+
+
+def overhead(budget: Budget) -> float:
+    """The seconds that weighing, testing and storing are likely to take; small budgets give at most a third for it."""
+    return min(max(OVERHEAD * budget.seconds, LEAST_OVERHEAD), budget.seconds / 3)

@@ -16,7 +16,7 @@ from ml.learning.budget import Budget
 from ml.learning.calibrate import Calibrator, calibrate
 from ml.learning.dataset import Dataset, Fold, Rows, Split, thin
 from ml.learning.portfolio import LOSSES, TRIAL_SHARE, Facts, candidates, find
-from ml.learning.race import OVERHEAD, Race, Trial, Tried
+from ml.learning.race import Race, Trial, Tried, overhead
 from ml.learning.recipe import Part, Recipe, fit_recipe
 from ml.learning.scorers import Judge
 
@@ -181,4 +181,4 @@ def _affordable(chosen: Sequence[tuple[Tried, float]], race: Race, budget: Budge
 
 
 def _time_to_fit(budget: Budget) -> float:
-    return budget.left - OVERHEAD * budget.seconds if budget.has_clock else np.inf
+    return budget.left - overhead(budget) if budget.has_clock else np.inf

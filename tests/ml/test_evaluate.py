@@ -8,7 +8,7 @@ import pytest
 from ml.declaration import Search
 from ml.learning import evaluate
 from ml.learning.dataset import make_dataset, split_rows
-from ml.learning.evaluate import importances, metric_table, profiles
+from ml.learning.evaluate import Metric, declared_metric, expected, importances, metric_table, profiles
 from ml.learning.measures import BINARY, REGRESSION, SEVERAL
 from ml.learning.search import search
 from tests.ml.frames import KINDS, churn, declare, declare_spend, weekly
@@ -140,3 +140,38 @@ def test_calendar_dates_are_profiled_in_days() -> None:
     prediction = replace(declare(), as_of=None, horizon=None)
     rows = profiles(make_dataset(weekly(), prediction, KINDS), np.zeros(60 * 24)).set_index("feature")
     assert 19_000 < rows["mean"]["joined"] < 20_000
+
+
+def metric(value: float, half: float, name: str = "roc_auc") -> Metric:
+    return Metric(name, value, value - half, value + half, 1000)
+
+
+def test_what_is_announced_allows_for_the_chance_of_new_rows() -> None:
+    announced = expected(metric(0.8, 0.03), metric(0.82, 0.04), ())
+    assert announced.value == 0.82
+    assert announced.upper - announced.value == pytest.approx(0.05)
+    assert announced.value - announced.lower == pytest.approx(0.05)
+
+
+def test_periods_that_differ_widen_what_is_announced() -> None:
+    tested = metric(0.8, 0.02)
+    like = expected(tested, None, [metric(0.8, 0.02), metric(0.8, 0.02), tested])
+    unlike = expected(tested, None, [metric(0.7, 0.02), metric(0.9, 0.02), tested])
+    assert like.value == unlike.value == 0.8
+    assert like.upper - like.lower == pytest.approx(2 * 0.02 * np.sqrt(2))
+    assert unlike.upper - unlike.lower > 3 * (like.upper - like.lower)
+
+
+def test_no_better_score_is_announced_than_there_can_be() -> None:
+    assert expected(metric(0.99, 0.05), None, ()).upper == 1.0
+    assert expected(metric(-0.1, 0.5, "neg_log_loss"), None, ()).upper == 0.0
+
+
+def test_the_declared_metric_alone_is_that_of_the_table() -> None:
+    dataset = churn()
+    rows = dataset.closed
+    y, output = dataset.known_target[rows], np.random.default_rng(0).random(len(rows))
+    keys = dataset.keys.iloc[rows]
+    for name in ("roc_auc", "neg_log_loss", "f1"):
+        prediction = declare(metric=name)
+        assert declared_metric(y, output, prediction, keys) == metric_table(y, output, prediction, keys)[0]

@@ -59,3 +59,30 @@ def test_equal_predictions_share_one_interval() -> None:
     y = random.normal(size=2000)
     lower, upper = ConformalIntervals(0.9).fit(y, np.zeros(2000)).predict(np.array([-1.0, 0.0, 1.0]))
     assert upper[1] - lower[1] == pytest.approx(2 * 1.645, abs=0.2)
+
+
+def test_periods_that_differ_stretch_the_interval() -> None:
+    random = np.random.default_rng(0)
+    periods = np.split(np.arange(8_000), 8)
+    level = np.repeat(random.normal(scale=1.5, size=8), 1_000)
+    output = random.uniform(0, 10, 8_000)
+    y = output + level + random.normal(size=8_000)
+    plain = ConformalIntervals(0.9).fit(y, output)
+    stretched = ConformalIntervals(0.9).fit(y, output, periods)
+    new_level = np.repeat(np.random.default_rng(1).normal(scale=1.5, size=50), 100)
+    new_output = random.uniform(0, 10, 5_000)
+    new_y = new_output + new_level + random.normal(size=5_000)
+
+    def covered(interval: ConformalIntervals) -> float:
+        lower, upper = interval.predict(new_output)
+        return float(np.mean((lower <= new_y) & (new_y <= upper)))
+
+    assert plain.stretch == 1.0
+    assert stretched.stretch > 1.0
+    assert covered(stretched) > covered(plain)
+
+
+def test_like_periods_hardly_stretch_the_interval() -> None:
+    y, output = sample(8_000, seed=0)
+    interval = ConformalIntervals(0.9).fit(y, output, np.split(np.arange(8_000), 8))
+    assert interval.stretch == pytest.approx(1.0, abs=0.05)

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+
+from ml.learning.calibrate import Calibrator, calibrate
+from ml.learning.measures import expected_calibration_error, log_loss
+
+
+def sample(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Outcomes, and the probabilities that they were drawn by."""
+    random = np.random.default_rng(seed)
+    chance = random.beta(1, 3, rows)
+    return (random.random(rows) < chance).astype(np.float64), chance
+
+
+def overconfident(chance: np.ndarray) -> np.ndarray:
+    logit = np.log(chance / (1 - chance))
+    return np.asarray(1 / (1 + np.exp(-2.5 * logit - 0.5)))
+
+
+def parts(rows: int, count: int = 5) -> list[np.ndarray]:
+    return np.array_split(np.arange(rows), count)
+
+
+def error(y: np.ndarray, output: np.ndarray) -> float:
+    return float(expected_calibration_error(y, output, np.ones((1, len(y))))[0])
+
+
+def test_overconfidence_is_undone_on_new_rows() -> None:
+    y, chance = sample(5_000, seed=0)
+    calibrator = calibrate(y, overconfident(chance), parts(len(y)))
+    new_y, new_chance = sample(20_000, seed=1)
+    announced = overconfident(new_chance)
+    assert calibrator.kind == "beta"
+    assert error(new_y, announced) > 0.05
+    assert error(new_y, calibrator.apply(announced)) < 0.015
+
+
+def test_true_probabilities_stay_as_they_are_or_nearly() -> None:
+    y, chance = sample(5_000, seed=2)
+    calibrated = calibrate(y, chance, parts(len(y))).apply(chance)
+    assert np.abs(calibrated - chance).mean() < 0.02
+
+
+def test_the_order_of_rows_stays() -> None:
+    y, chance = sample(3_000, seed=3)
+    output = overconfident(chance)
+    calibrated = Calibrator().fit(y, output).apply(output)
+    order = np.argsort(output)
+    assert (np.diff(calibrated[order]) >= 0).all()
+
+
+def test_several_classes_are_cooled() -> None:
+    random = np.random.default_rng(0)
+    logits = random.normal(size=(4_000, 3))
+    chance = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    y = (chance.cumsum(axis=1) < random.random((4_000, 1))).sum(axis=1).astype(np.float64)
+    hot = np.exp(3 * logits) / np.exp(3 * logits).sum(axis=1, keepdims=True)
+    calibrator = calibrate(y, hot, parts(len(y)))
+    assert calibrator.kind == "temperature"
+    assert calibrator.temperature == pytest.approx(3, rel=0.1)
+    weights = np.ones((1, len(y)))
+    assert log_loss(y, calibrator.apply(hot), weights)[0] < log_loss(y, hot, weights)[0]
+    assert np.allclose(calibrator.apply(hot).sum(axis=1), 1)
+
+
+def test_few_rows_are_left_alone() -> None:
+    y, chance = sample(100, seed=4)
+    assert calibrate(y, overconfident(chance), parts(len(y))).kind == "none"
+
+
+def test_certain_outputs_stay_finite() -> None:
+    y = np.tile([0.0, 1.0], 200)
+    calibrator = Calibrator().fit(y, y)
+    assert np.isfinite(calibrator.apply(np.array([0.0, 1.0]))).all()

@@ -1,0 +1,131 @@
+import time
+from collections.abc import Iterator
+from threading import Event
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ml.declaration import Search
+from ml.learning import race as racing
+from ml.learning.budget import Budget
+from ml.learning.dataset import split_rows
+from ml.learning.fitting import FoldFit
+from ml.learning.portfolio import Candidate, Facts, candidates
+from ml.learning.race import Race
+from ml.learning.scorers import Judge
+from tests.ml.frames import churn, declare
+
+FACTS = Facts(
+    rows=1_000, features=10, trees=1, fit_seconds=1.0, has_categories=True, is_amount=False, is_positive=False
+)
+
+
+class Clock(Budget):
+    """A budget whose time is told by the test."""
+
+    now = 0.0
+
+    @property
+    def spent(self) -> float:
+        return self.now
+
+
+def race(search: Search, budget: Budget | None = None) -> Race:
+    dataset, prediction = churn(customers=40, weeks=20), declare(search=search)
+    folds = split_rows(dataset, prediction).folds
+    judge = Judge("roc_auc", "classification", [dataset.known_target[rows] for _, rows in folds], is_pooled=False)
+    return Race(dataset, folds, prediction, judge, budget or Budget(search))
+
+
+def linear(count: int) -> Iterator[Candidate]:
+    yield from (Candidate("linear", {"penalty": 10.0 + number}) for number in range(count))
+
+
+def test_trials_are_numbered_in_the_order_of_their_start() -> None:
+    ran = race(Search(2.0, trials=4))
+    started = list(ran.run(linear(10)))
+    assert [number for number, _ in started] == [1, 2, 3, 4]
+    assert [trial.number for trial in ran.trials] == [1, 2, 3, 4]
+    assert {trial.status for trial in ran.trials} == {"ok"}
+
+
+def test_no_candidate_starts_that_would_leave_no_time_to_fit() -> None:
+    clock = Clock(Search(60.0))
+    ran = race(Search(60.0), clock)
+    for number, _ in ran.run(linear(50)):
+        if number == 3:
+            clock.now = 59.5
+    assert 3 <= len(ran.trials) <= 4
+
+
+def test_a_trial_without_time_left_is_stopped_and_says_so() -> None:
+    clock = Clock(Search(60.0))
+    ran = race(Search(60.0), clock)
+    for number, _ in ran.run(linear(50)):
+        if number == 2:
+            clock.now = 61.0
+    assert ran.trials[0].status == "ok"
+    assert all(trial.status == "ok" or trial.status.startswith("stopped") for trial in ran.trials)
+    assert np.isnan([trial.score for trial in ran.trials if trial.status != "ok"]).all()
+
+
+def test_a_drawn_candidate_that_falls_behind_goes_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(racing, "FEWEST_ROWS_FOR_THREADS", 10**9)
+    good = {"learning_rate": 0.1, "max_leaf_nodes": 8, "max_iter": 30}
+    bad = {"learning_rate": 1e-6, "max_leaf_nodes": 2, "max_iter": 1}
+    listed = [Candidate("hist_gradient_boosting", {**good, "l2_regularization": float(number)}) for number in range(5)]
+    ran = race(Search(2.0, trials=6))
+    # The second fold of the drawn candidate takes until the verdict on the first is known.
+    verdict, real_fit, real_cancel, fits = Event(), racing.fit_fold, Race._cancel, []
+
+    def fit(candidate: Candidate, *arguments: Any) -> FoldFit:
+        fits.append(candidate)
+        if candidate.is_drawn and fits.count(candidate) == 2:
+            assert verdict.wait(60)
+        return real_fit(candidate, *arguments)
+
+    def cancel(self: Race, trial: Any) -> None:
+        real_cancel(self, trial)
+        verdict.set()
+
+    monkeypatch.setattr(racing, "fit_fold", fit)
+    monkeypatch.setattr(Race, "_cancel", cancel)
+    list(ran.run(iter([*listed, Candidate("hist_gradient_boosting", bad, is_drawn=True)])))
+    assert [trial.status for trial in ran.trials[:5]] == ["ok"] * 5
+    assert ran.trials[5].status.startswith("stopped: behind")
+
+
+def test_candidates_repeat_by_seed_and_never_end() -> None:
+    def drawn(seed: int) -> list[Candidate]:
+        upcoming = candidates(FACTS, (), seed)
+        return [next(upcoming) for _ in range(60)]
+
+    assert drawn(1) == drawn(1)
+    assert drawn(1) != drawn(2)
+
+
+def test_only_wanted_estimators_are_tried() -> None:
+    upcoming = candidates(FACTS, ("linear", "sklearn.naive_bayes.GaussianNB"), 0)
+    names = [next(upcoming).estimator for _ in range(20)]
+    assert names[0] == "sklearn.naive_bayes.GaussianNB"
+    assert set(names[1:]) == {"linear"}
+
+
+def test_what_grows_is_bounded_by_the_size_of_the_data() -> None:
+    small, large = (
+        next(candidates(Facts(rows, 30, 1, 2.0, False, False, False), (), 0)).parameters["max_iter"]
+        for rows in (1_000, 1_000_000)
+    )
+    assert large < small
+
+
+def test_the_budget_tells_what_is_left() -> None:
+    clock = Clock(Search(10.0))
+    clock.now = 4.0
+    assert clock.left == 6.0
+    clock.now = 12.0
+    assert clock.left == 0.0
+    assert Budget(Search(10.0, trials=2)).left == float("inf")
+    started = time.monotonic()
+    assert Budget(Search(10.0)).spent <= time.monotonic() - started + 1.0
