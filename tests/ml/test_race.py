@@ -32,7 +32,7 @@ class Clock(Budget):
 
 
 def race(search: Search, budget: Budget | None = None) -> Race:
-    dataset, prediction = churn(customers=40, weeks=20), declare(search=search)
+    dataset, prediction = churn(weeks=32), declare(search=search)
     folds = split_rows(dataset, prediction).folds
     judge = Judge("roc_auc", "classification", [dataset.known_target[rows] for _, rows in folds], is_pooled=False)
     return Race(dataset, folds, prediction, judge, budget or Budget(search))
