@@ -62,7 +62,8 @@ def score(
         return Scored(prediction.name, champion.run_id, 0)
     _refuse_duplicates(prediction, warehouse, waiting)
 
-    model = pipelines.load(pipelines.fetch(champion.pipeline_uri, champion.pipeline_sha256, project.pipelines_root))
+    stored = pipelines.fetch(champion.pipeline_uri, champion.pipeline_sha256, project.pipelines_root)
+    model = pipelines.load(stored, prediction.estimators)
     scored_at = datetime.now(UTC).replace(tzinfo=None)
     table = warehouse.table(SCHEMA, prediction.name)
     done = 0

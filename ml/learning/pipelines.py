@@ -3,7 +3,7 @@
 import hashlib
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -167,17 +167,25 @@ def dump(model: FittedPrediction) -> bytes:
     return bytes(skops.io.dumps(model))
 
 
-def load(data: bytes) -> FittedPrediction:
+def load(data: bytes, estimators: Sequence[str] = ()) -> FittedPrediction:
     """A fitted prediction from bytes; no code of the file is run.
+
+    Args:
+        data: what `dump` gave.
+        estimators: as declared. Classes of one's own are loaded by their import path, and what their module defines.
 
     Raises:
         PipelineError: the bytes are no pipeline, or hold a type outside `TRUSTED_TYPES`.
     """
     try:
-        foreign = sorted(set(skops.io.get_untrusted_types(data=data)) - TRUSTED_TYPES)
+        trusted = set(TRUSTED_TYPES)
+        unknown = set(skops.io.get_untrusted_types(data=data)) - trusted
+        modules = {name.rpartition(".")[0] for name in estimators} - {""}
+        trusted |= {name for name in unknown if name.rpartition(".")[0] in modules}
+        foreign = sorted(unknown - trusted)
         if foreign:
             raise PipelineError(f"The stored pipeline holds types that may not be loaded: {', '.join(foreign)}.")
-        model = skops.io.loads(data, trusted=sorted(TRUSTED_TYPES))
+        model = skops.io.loads(data, trusted=sorted(trusted))
     except PipelineError:
         raise
     except Exception as error:

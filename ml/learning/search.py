@@ -24,7 +24,7 @@ from ml.learning.scorers import Judge
 ROWS_PER_SECOND, FEWEST_ROWS = 3_000, 10_000
 MOST_JUDGED = 30_000  # rows that judge one fold
 # With more rows than the first number to learn from, the second number of folds tells candidates apart.
-ENOUGH_FOLDS = ((60_000, 1), (20_000, 3))
+ENOUGH_FOLDS = ((60_000, 1), (10_000, 3))
 NONE_SUITS = "none of the declared estimators suits so many rows and this metric: leave `estimators` out"
 MOST_BLENDED = 12  # best trials that may join the blend
 

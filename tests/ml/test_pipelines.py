@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
+from sklearn.base import BaseEstimator, RegressorMixin
 
 from ml.declaration import Prediction, Search
 from ml.errors import DataError, PipelineError
@@ -106,6 +107,25 @@ def test_foreign_types_are_refused() -> None:
     model.reference = Path  # type: ignore[assignment]
     with pytest.raises(PipelineError, match=r"types that may not be loaded: pathlib\.Path"):
         load(dump(model))
+
+
+class Halfway(RegressorMixin, BaseEstimator):
+    """An estimator of one's own: it always says the middle of what it has met."""
+
+    def fit(self, matrix: np.ndarray, target: np.ndarray) -> "Halfway":
+        self.middle_ = float(target.min() + target.max()) / 2
+        return self
+
+    def predict(self, matrix: np.ndarray) -> np.ndarray:
+        return np.full(len(matrix), self.middle_)
+
+
+def test_an_estimator_of_ones_own_is_loaded_only_where_it_is_declared() -> None:
+    own = "tests.ml.test_pipelines.Halfway"
+    model, dataset = fitted(declare_spend(estimators=(own,), search=Search(2.0, trials=1)))
+    with pytest.raises(PipelineError, match=r"may not be loaded: tests\.ml\.test_pipelines\.Halfway"):
+        load(dump(model))
+    assert load(dump(model), (own,)).predict(dataset.features).equals(model.predict(dataset.features))
 
 
 def test_other_bytes_are_refused() -> None:
