@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
 
 from ml.declaration import Prediction
 from ml.errors import DataError
@@ -108,8 +109,11 @@ def search(
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the warnings of estimators: a fit that has not quite converged shows in its score."""
-    with warnings.catch_warnings():
+    """Without the warnings of estimators: a fit that has not quite converged shows in its score.
+
+    Linear algebra keeps to one core, as its threads would only be in the way of the fits beside it.
+    """
+    with warnings.catch_warnings(), threadpool_limits(1, user_api="blas"):
         warnings.simplefilter("ignore")
         yield
 
