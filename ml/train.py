@@ -4,7 +4,7 @@ import json
 import platform
 import secrets
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -12,9 +12,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ml import ledger
-from ml.check import check, feature_columns, feature_kinds
+from ml.account import Account, account, core_seconds, require_two_classes, slice_levels
+from ml.card import Card, write_card
+from ml.check import Finding, check, feature_columns, feature_kinds
 from ml.declaration import Prediction
 from ml.learning import pipelines
 from ml.learning.baselines import Baseline, baseline
@@ -25,6 +28,8 @@ from ml.ledger import Standing
 from ml.project import Project
 from ml.report import ProgressCallback
 from ml.warehouse import Warehouse
+
+Array = NDArray[np.float64]
 
 LIBRARIES = ("scikit-learn", "pandas", "numpy", "skops", "dbt-core", "martlet")
 
@@ -39,6 +44,7 @@ class Run:
     standing: Standing
     is_good: bool
     is_champion: bool
+    card: str
 
     @property
     def summary(self) -> str:
@@ -57,6 +63,7 @@ class Trial:
     baseline: Baseline
     metrics: Mapping[tuple[str, str], list[Metric]]
     importances: pd.DataFrame
+    tested: Array
 
     @property
     def standing(self) -> Standing:
@@ -89,11 +96,15 @@ def train(prediction: Prediction, warehouse: Warehouse, project: Project, progre
     Raises:
         DataError: the data can't carry the prediction; nothing is stored.
     """
-    started = datetime.now(UTC).replace(tzinfo=None)
+    started, spent = datetime.now(UTC).replace(tzinfo=None), core_seconds()
     checked = check(prediction, warehouse)
     checked.require()
-    tried = _try(prediction, _closed_rows(prediction, checked.kinds, warehouse), progress)
+    levels, dataset = slice_levels(prediction, warehouse), _closed_rows(prediction, checked.kinds, warehouse)
+    require_two_classes(prediction, dataset)
+    tried = _try(prediction, dataset, progress)
+    told = _tell(tried, prediction, levels)
     model = _fit_all(tried, prediction)
+    model.threshold = told.threshold
     uri, sha256, size = pipelines.store(pipelines.dump(model), project.pipelines_root)
     row = {
         "run_id": f"{prediction.name}-{started:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}",
@@ -105,11 +116,14 @@ def train(prediction: Prediction, warehouse: Warehouse, project: Project, progre
         "manifest_sha256": project.manifest.sha256,
         "data_fingerprint": warehouse.fingerprint(prediction.relation),
         **_about(prediction, tried),
+        **told.about(),
     }
     learned = model.predict(tried.dataset.features)["prediction"].to_numpy()
-    promoted = _record(warehouse, row, tried, profiles(tried.dataset, learned), prediction)
+    profiled = profiles(tried.dataset, learned)
+    promoted = _record(warehouse, row, tried, told, profiled, prediction, spent)
+    card = write_card(_card(prediction, row, tried, told, checked.findings), project.target_directory)
     standing = tried.standing
-    return Run(row["run_id"], prediction.name, row["estimator"], standing, standing.is_good, promoted)
+    return Run(row["run_id"], prediction.name, row["estimator"], standing, standing.is_good, promoted, str(card))
 
 
 def _try(declared: Prediction, dataset: Dataset, progress: ProgressCallback) -> Trial:
@@ -130,7 +144,23 @@ def _try(declared: Prediction, dataset: Dataset, progress: ProgressCallback) -> 
         ("test", "baseline"): measured(split.test, naive.output(split.test)),
     }
     worth = importances(found.estimator, dataset, split.test, prediction)
-    return Trial(dataset, split, found, naive, metrics, worth)
+    return Trial(dataset, split, found, naive, metrics, worth, tested)
+
+
+def _tell(tried: Trial, prediction: Prediction, levels: pd.DataFrame) -> Account:
+    declared = replace(prediction, metric=tried.standing.metric)
+    tested = tried.split.test, tried.tested
+    return account(
+        declared, tried.dataset, tried.found.estimator, tried.found.validation, tested, tried.importances, levels
+    )
+
+
+def _card(
+    prediction: Prediction, row: Mapping[str, Any], tried: Trial, told: Account, findings: Sequence[Finding]
+) -> Card:
+    metrics = pd.concat([tried.metric_rows(), told.metric_rows()], ignore_index=True)
+    found = [vars(finding) for finding in findings]
+    return Card(prediction, row, metrics, tried.importances, told.curves, told.slices, found)
 
 
 def _fit_all(tried: Trial, prediction: Prediction) -> pipelines.FittedPrediction:
@@ -179,7 +209,13 @@ def _about(prediction: Prediction, tried: Trial) -> dict[str, Any]:
 
 
 def _record(
-    warehouse: Warehouse, row: dict[str, Any], tried: Trial, profiled: pd.DataFrame, prediction: Prediction
+    warehouse: Warehouse,
+    row: dict[str, Any],
+    tried: Trial,
+    told: Account,
+    profiled: pd.DataFrame,
+    prediction: Prediction,
+    spent: float,
 ) -> bool:
     """Write the whole run in one transaction; returns whether it became champion."""
     run_id = row["run_id"]
@@ -188,11 +224,15 @@ def _record(
     with warehouse.transaction():
         finished = datetime.now(UTC).replace(tzinfo=None)
         row |= {"finished_at": finished, "seconds": (finished - row["started_at"]).total_seconds()}
+        row["core_seconds"] = core_seconds() - spent
         before = ledger.champion(warehouse, prediction.name)
         reason = _why_champion(before, prediction, tried)
         ledger.append(warehouse, "runs", [row])
         ledger.append(warehouse, "trials", trials.rename(columns={"number": "trial"}).assign(run_id=run_id))
         ledger.append(warehouse, "metrics", tried.metric_rows().assign(run_id=run_id))
+        ledger.append(warehouse, "metrics", told.metric_rows().assign(run_id=run_id))
+        ledger.append(warehouse, "curves", told.curves.assign(run_id=run_id))
+        ledger.append(warehouse, "slices", told.slices.assign(run_id=run_id))
         ledger.append(warehouse, "importances", tried.importances.assign(run_id=run_id))
         ledger.append(warehouse, "profiles", profiled.assign(run_id=run_id))
         if reason:
