@@ -15,7 +15,11 @@
                     {%- endfor %}
                 )
             {% endcall %}
-            {% set known = adapter.get_columns_in_relation(relation) | map(attribute='name') | list %}
+            {# The adapter's own way to ask would begin a transaction that nobody commits here. #}
+            {% call statement('known', fetch_result=true, auto_begin=false) %}
+                select * from {{ relation }} limit 0
+            {% endcall %}
+            {% set known = load_result('known').table.column_names %}
             {% for column in table.columns.values() if column.name not in known %}
                 {% call statement(auto_begin=false) %}
                     alter table {{ relation }} add column {{ adapter.quote(column.name) }} {{ column.data_type }}

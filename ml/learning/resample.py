@@ -11,6 +11,7 @@ from ml.learning.measures import clustered_weights
 Array = NDArray[np.float64]
 
 SAMPLES = 200
+FEWEST_SAMPLES, CELLS = 50, 10_000_000  # many rows need fewer samples: samples times rows are kept below the latter
 Z95 = 1.959963984540054  # the normal quantile of a two-sided 95 % interval
 
 
@@ -28,11 +29,12 @@ def bootstrap(
         statistics: maps weights (samples, n) to values (samples, k); NaN where a sample lacks what it needs.
         clusters: the entity of each row.
         seed: makes the draw repeatable.
-        samples: how many bootstrap samples to draw.
+        samples: how many bootstrap samples to draw, at most.
 
     Returns:
         Values, lower and upper ends, (k,) each; an interval always holds its value, and is NaN if no sample is finite.
     """
+    samples = min(samples, max(FEWEST_SAMPLES, CELLS // len(clusters)))
     values = statistics(np.ones((1, len(clusters))))[0]
     drawn = np.vstack([statistics(weights) for weights in clustered_weights(clusters, samples, seed)])
     lower, upper = np.full_like(values, np.nan), np.full_like(values, np.nan)
