@@ -72,6 +72,7 @@ def feature_columns(prediction: Prediction, warehouse: Warehouse) -> dict[str, C
         "entity": prediction.entity,
         "as_of": (prediction.as_of,) if prediction.as_of else (),
         "exclude": prediction.exclude,
+        "slices": prediction.slices,
     }.items():
         for name in names:
             if name not in columns:

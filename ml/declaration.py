@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from math import inf
 from typing import Any
 
 from ml.errors import DeclarationError
@@ -28,11 +29,18 @@ KEYS: dict[str, tuple[type, ...]] = {
     "metric": (str,),
     "positive": (str, int, bool),
     "search": (dict,),
+    "slices": (list,),
+    "decision": (dict,),
     "estimators": (list,),
     "interval": (float,),
     "seed": (int,),
 }
 SEARCH_KEYS: dict[str, tuple[type, ...]] = {"seconds": (int, float), "trials": (int,)}
+DECISION_KEYS: dict[str, tuple[type, ...]] = {
+    "cost_false_positive": (int, float),
+    "cost_false_negative": (int, float),
+    "capacity": (int,),
+}
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,20 @@ class Search:
 
     seconds: float = 60.0
     trials: int | None = None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What someone will do with the probabilities: either both costs are given, or the capacity.
+
+    `cost_false_positive` is what it costs to act on a row whose outcome turns out negative, `cost_false_negative` what
+    it costs to leave out a row that turns out positive, in any one unit; `capacity` is how many rows of an as-of (or of
+    all open rows, without time) can be acted on.
+    """
+
+    cost_false_positive: float | None = None
+    cost_false_negative: float | None = None
+    capacity: int | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +99,8 @@ class Prediction:
     metric: str = ""
     positive: str | None = None
     search: Search = Search()
+    slices: tuple[str, ...] = ()
+    decision: Decision | None = None
     estimators: tuple[str, ...] = ()
     interval: float = 0.9
     seed: int = 0
@@ -94,10 +118,12 @@ class Prediction:
         return json.dumps(content, sort_keys=True)
 
     def sha256(self) -> str:
-        """A hash that changes when what is learned changes; the budget, label and owner play no part."""
+        """A hash that changes when what is learned changes; budget, slices, label and owner play no part."""
         content = json.loads(self.to_json())
-        for key in ("search", "label", "owner"):
+        for key in ("search", "slices", "label", "owner"):
             del content[key]
+        if self.decision is None:  # runs from before there were decisions learned just this
+            del content["decision"]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -164,6 +190,8 @@ def _read(node: Node, manifest: Manifest) -> Prediction:
         personal=tuple(sorted(manifest.personal_columns(model["unique_id"]))),
         positive=str(settings["positive"]) if settings.get("positive") is not None else None,
         search=_search(settings.get("search") or {}, place),
+        slices=tuple(settings.get("slices") or ()),
+        decision=_decision(settings, place),
         estimators=tuple(settings.get("estimators") or ()),
         **optional,
     )
@@ -210,6 +238,25 @@ def _search(settings: Mapping[str, Any], place: str) -> Search:
     if any(value is not None and value <= 0 for value in settings.values()):
         raise DeclarationError(f"{place}: the search budget must be above zero, not {dict(settings)}.")
     return Search(seconds=float(settings.get("seconds") or Search.seconds), trials=settings.get("trials"))
+
+
+def _decision(settings: Mapping[str, Any], place: str) -> Decision | None:
+    given = settings.get("decision")
+    if not given:
+        return None
+    place = f"{place}: config.meta.martlet.decision"
+    _check_keys(given, DECISION_KEYS, place)
+    given = {key: value for key, value in given.items() if value is not None}
+    if set(given) not in ({"capacity"}, {"cost_false_positive", "cost_false_negative"}):
+        raise DeclarationError(
+            f"{place}: give either both cost_false_positive and cost_false_negative, or capacity alone; "
+            f"given: {', '.join(given) or 'nothing'}."
+        )
+    if settings["task"] != "classification":
+        raise DeclarationError(f"{place}: a decision needs `task: classification` with two classes.")
+    if not all(0 < value < inf for value in given.values()):
+        raise DeclarationError(f"{place}: costs and capacity must be above zero, not {given}.")
+    return Decision(**given)
 
 
 def _horizon(text: str | None, place: str) -> timedelta | None:

@@ -35,6 +35,12 @@ class PipelineError(MartletError):
     exit_code = 1
 
 
+class CardError(MartletError):
+    """The card of a run can't be written; the run itself is stored."""
+
+    exit_code = 1
+
+
 class DbtError(MartletError):
     """A dbt command ended with failures."""
 

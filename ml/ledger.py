@@ -67,7 +67,7 @@ def prediction_columns(prediction: Prediction, model: Mapping[str, Column]) -> d
 
 
 def create_tables(warehouse: Warehouse) -> None:
-    """Create what is missing of the ledger; what exists stays as it is."""
+    """Create the tables and columns that the ledger lacks; what exists stays as it is."""
     for name, columns in TABLES.items():
         warehouse.create_table(SCHEMA, name, columns)
 

@@ -4,7 +4,7 @@ import json
 import platform
 import secrets
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -12,9 +12,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ml import ledger
-from ml.check import check, feature_columns, feature_kinds
+from ml.account import Account, account, core_seconds, require_two_classes, slice_levels
+from ml.card import Card, write_card
+from ml.check import Finding, check, feature_columns, feature_kinds
 from ml.declaration import Prediction
 from ml.learning import pipelines
 from ml.learning.baselines import Baseline, baseline
@@ -36,6 +39,8 @@ from ml.project import Project
 from ml.report import ProgressCallback
 from ml.warehouse import Warehouse
 
+Array = NDArray[np.float64]
+
 PROFILED_ROWS = 20_000  # whose predictions are described
 LIBRARIES = ("scikit-learn", "pandas", "numpy", "skops", "dbt-core", "martlet")
 
@@ -50,6 +55,7 @@ class Run:
     standing: Standing
     is_good: bool
     is_champion: bool
+    card: str
 
     @property
     def summary(self) -> str:
@@ -68,6 +74,7 @@ class Trial:
     baseline: Baseline
     metrics: Mapping[tuple[str, str], list[Metric]]
     importances: pd.DataFrame
+    tested: Array
     unseen: Validation
 
     @property
@@ -101,11 +108,15 @@ def train(prediction: Prediction, warehouse: Warehouse, project: Project, progre
     Raises:
         DataError: the data can't carry the prediction; nothing is stored.
     """
-    started, budget = datetime.now(UTC).replace(tzinfo=None), Budget(prediction.search)
+    started, spent, budget = datetime.now(UTC).replace(tzinfo=None), core_seconds(), Budget(prediction.search)
     checked = check(prediction, warehouse)
     checked.require()
-    tried = _try(prediction, _closed_rows(prediction, checked.kinds, warehouse), progress, budget)
+    levels, dataset = slice_levels(prediction, warehouse), _closed_rows(prediction, checked.kinds, warehouse)
+    require_two_classes(prediction, dataset)
+    tried = _try(prediction, dataset, progress, budget)
+    told = _tell(tried, prediction, levels)
     model = pipelines.assemble(tried.found.final, tried.dataset, prediction, tried.unseen, tried.importances)
+    model.threshold = told.threshold
     uri, sha256, size = pipelines.store(pipelines.dump(model), project.pipelines_root)
     row = {
         "run_id": f"{prediction.name}-{started:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}",
@@ -117,12 +128,15 @@ def train(prediction: Prediction, warehouse: Warehouse, project: Project, progre
         "manifest_sha256": project.manifest.sha256,
         "data_fingerprint": warehouse.fingerprint(prediction.relation),
         **_about(prediction, tried),
+        **told.about(),
     }
     sample = thin(tried.dataset, np.arange(len(tried.dataset)), PROFILED_ROWS)
     learned = model.predict(tried.dataset.features.iloc[sample])["prediction"].to_numpy()
-    promoted = _record(warehouse, row, tried, profiles(tried.dataset, learned), prediction)
+    profiled = profiles(tried.dataset, learned)
+    promoted = _record(warehouse, row, tried, told, profiled, prediction, spent)
+    card = write_card(_card(prediction, row, tried, told, checked.findings), project.target_directory)
     standing = tried.standing
-    return Run(row["run_id"], prediction.name, row["estimator"], standing, standing.is_good, promoted)
+    return Run(row["run_id"], prediction.name, row["estimator"], standing, standing.is_good, promoted, str(card))
 
 
 def _try(declared: Prediction, dataset: Dataset, progress: ProgressCallback, budget: Budget) -> Trial:
@@ -146,7 +160,23 @@ def _try(declared: Prediction, dataset: Dataset, progress: ProgressCallback, bud
     worth = importances(found.estimator, dataset, split.test, prediction)
     likely = _expected(metrics["test", "pipeline"][0], unseen, dataset, prediction)
     metrics["expected", "pipeline"] = [likely]
-    return Trial(dataset, split, found, naive, metrics, worth, unseen)
+    return Trial(dataset, split, found, naive, metrics, worth, tested, unseen)
+
+
+def _tell(tried: Trial, prediction: Prediction, levels: pd.DataFrame) -> Account:
+    declared = replace(prediction, metric=tried.standing.metric)
+    tested = tried.split.test, tried.tested
+    return account(
+        declared, tried.dataset, tried.found.estimator, tried.found.validation, tested, tried.importances, levels
+    )
+
+
+def _card(
+    prediction: Prediction, row: Mapping[str, Any], tried: Trial, told: Account, findings: Sequence[Finding]
+) -> Card:
+    metrics = pd.concat([tried.metric_rows(), told.metric_rows()], ignore_index=True)
+    found = [vars(finding) for finding in findings]
+    return Card(prediction, row, metrics, tried.importances, told.curves, told.slices, found)
 
 
 def _expected(tested: Metric, unseen: Validation, dataset: Dataset, prediction: Prediction) -> Metric:
@@ -200,7 +230,13 @@ def _about(prediction: Prediction, tried: Trial) -> dict[str, Any]:
 
 
 def _record(
-    warehouse: Warehouse, row: dict[str, Any], tried: Trial, profiled: pd.DataFrame, prediction: Prediction
+    warehouse: Warehouse,
+    row: dict[str, Any],
+    tried: Trial,
+    told: Account,
+    profiled: pd.DataFrame,
+    prediction: Prediction,
+    spent: float,
 ) -> bool:
     """Write the whole run in one transaction; returns whether it became champion."""
     run_id = row["run_id"]
@@ -209,11 +245,15 @@ def _record(
     with warehouse.transaction():
         finished = datetime.now(UTC).replace(tzinfo=None)
         row |= {"finished_at": finished, "seconds": (finished - row["started_at"]).total_seconds()}
+        row["core_seconds"] = core_seconds() - spent
         before = ledger.champion(warehouse, prediction.name)
         reason = _why_champion(before, prediction, tried)
         ledger.append(warehouse, "runs", [row])
         ledger.append(warehouse, "trials", trials.rename(columns={"number": "trial"}).assign(run_id=run_id))
         ledger.append(warehouse, "metrics", tried.metric_rows().assign(run_id=run_id))
+        ledger.append(warehouse, "metrics", told.metric_rows().assign(run_id=run_id))
+        ledger.append(warehouse, "curves", told.curves.assign(run_id=run_id))
+        ledger.append(warehouse, "slices", told.slices.assign(run_id=run_id))
         ledger.append(warehouse, "importances", tried.importances.assign(run_id=run_id))
         ledger.append(warehouse, "profiles", profiled.assign(run_id=run_id))
         if reason:

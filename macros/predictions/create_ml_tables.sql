@@ -1,5 +1,6 @@
-{# Creates the missing tables of the source `ml`, empty, with the columns and types that its YAML gives them. Run at the
-   start, it lets a project build before the first prediction; what exists already stays as it is. #}
+{# Creates the missing tables of the source `ml`, empty, with the columns and types that its YAML gives them, and adds
+   columns that a table of an earlier version lacks. Run at the start, it lets a project build before the first
+   prediction; what exists already stays as it is. #}
 {% macro create_ml_tables() %}
     {% if execute %}
         {% for table in graph.sources.values() | selectattr('source_name', 'equalto', 'ml') %}
@@ -14,6 +15,16 @@
                     {%- endfor %}
                 )
             {% endcall %}
+            {# The adapter's own way to ask would begin a transaction that nobody commits here. #}
+            {% call statement('known', fetch_result=true, auto_begin=false) %}
+                select * from {{ relation }} limit 0
+            {% endcall %}
+            {% set known = load_result('known').table.column_names %}
+            {% for column in table.columns.values() if column.name not in known %}
+                {% call statement(auto_begin=false) %}
+                    alter table {{ relation }} add column {{ adapter.quote(column.name) }} {{ column.data_type }}
+                {% endcall %}
+            {% endfor %}
         {% endfor %}
     {% endif %}
 {% endmacro %}

@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline
 
 from ml.declaration import Prediction
 from ml.errors import DataError, PipelineError
+from ml.learning.archive import canonical
 from ml.learning.dataset import Dataset
 from ml.learning.intervals import ConformalIntervals
 from ml.learning.scorers import predict_output
@@ -61,7 +62,10 @@ class FittedPrediction:
         interval: lower and upper values of a regression, or None.
         reference: a typical value per feature: the median, or the most frequent level.
         strongest: all features, the most important one first.
+        threshold: of two classes, the probability above which the positive one is predicted.
     """
+
+    threshold = 0.5  # of pipelines that were stored before they had their own
 
     def __init__(
         self,
@@ -81,6 +85,7 @@ class FittedPrediction:
         self.interval = interval
         self.reference = dict(reference)
         self.strongest = strongest
+        self.threshold = 0.5
 
     def predict(self, features: pd.DataFrame) -> pd.DataFrame:
         """Score rows.
@@ -104,7 +109,7 @@ class FittedPrediction:
         if self.task == "regression":
             return self._with_interval(output)
         if output.ndim == 1:
-            labels = np.asarray(self.classes, dtype=object)[(output > 0.5).astype(np.intp)]
+            labels = np.asarray(self.classes, dtype=object)[(output > self.threshold).astype(np.intp)]
             return pd.DataFrame({"prediction": output, "predicted_class": labels})
         best = output.argmax(axis=1)
         probability = output[np.arange(len(output)), best]
@@ -163,8 +168,8 @@ def assemble(
 
 
 def dump(model: FittedPrediction) -> bytes:
-    """A fitted prediction as bytes."""
-    return bytes(skops.io.dumps(model))
+    """A fitted prediction as bytes; the same ones for the same prediction."""
+    return canonical(bytes(skops.io.dumps(model)))
 
 
 def load(data: bytes, estimators: Sequence[str] = ()) -> FittedPrediction:

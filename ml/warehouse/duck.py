@@ -115,10 +115,13 @@ class DuckDB:
         return '"' + name.replace('"', '""') + '"'
 
     def create_table(self, schema: str, name: str, columns: Mapping[str, str]) -> None:
-        """Create a table (and its schema) from column types unless it exists."""
+        """Create a table (and its schema) from column types; if it exists, add the columns that it lacks."""
         typed = ", ".join(f"{self.quote(column)} {type_}" for column, type_ in columns.items())
         self._run(f"create schema if not exists {self.quote(schema)}")
         self._run(f"create table if not exists {self.table(schema, name)} ({typed})")
+        known = self.columns(self.table(schema, name))
+        for column in [column for column in columns if column not in known]:
+            self._run(f"alter table {self.table(schema, name)} add column {self.quote(column)} {columns[column]}")
 
     def append(self, relation: str, frame: pd.DataFrame) -> None:
         """Append the rows of a frame, columns matched by name."""

@@ -39,7 +39,7 @@ class Warehouse(Protocol):
         """A column's name, quoted."""
 
     def create_table(self, schema: str, name: str, columns: Mapping[str, str]) -> None:
-        """Create a table (and its schema) from column types unless it exists."""
+        """Create a table (and its schema) from column types; if it exists, add the columns that it lacks."""
 
     def append(self, relation: str, frame: pd.DataFrame) -> None:
         """Append the rows of a frame, columns matched by name."""

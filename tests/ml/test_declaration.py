@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ml.declaration import read_predictions, select_predictions
+from ml.declaration import Decision, read_predictions, select_predictions
 from ml.errors import DeclarationError
 from ml.manifest import Manifest
 
@@ -52,6 +52,8 @@ def test_all_keys_are_read() -> None:
         "metric": "average_precision",
         "positive": True,
         "search": {"seconds": 5, "trials": 3},
+        "slices": ["region", "note"],
+        "decision": {"cost_false_positive": 5, "cost_false_negative": 40.5},
         "estimators": ["linear"],
         "interval": 0.8,
         "seed": 7,
@@ -61,6 +63,8 @@ def test_all_keys_are_read() -> None:
     assert prediction.horizon == timedelta(days=28)
     assert prediction.positive == "True"
     assert (prediction.search.seconds, prediction.search.trials) == (5, 3)
+    assert prediction.slices == ("region", "note")
+    assert prediction.decision == Decision(cost_false_positive=5.0, cost_false_negative=40.5)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +74,19 @@ def test_all_keys_are_read() -> None:
         ({"search": {"second": 5}}, "config.meta.martlet.search: unknown key 'second'. Did you mean 'seconds'?"),
         ({"search": {"seconds": 0}}, "must be above zero"),
         ({"search": 60}, "'search' must be dict, not 60"),
+        ({"slices": "region"}, "'slices' must be list, not 'region'"),
+        ({"slice": ["region"]}, "unknown key 'slice'. Did you mean 'slices'?"),
+        ({"decision": 200}, "'decision' must be dict, not 200"),
+        ({"decision": {"capacty": 200}}, "decision: unknown key 'capacty'. Did you mean 'capacity'?"),
+        ({"decision": {"capacity": 0}}, "must be above zero"),
+        ({"decision": {"capacity": 1.5}}, "'capacity' must be int, not 1.5"),
+        ({"decision": {"cost_false_positive": 5}}, "give either both cost_false_positive and cost_false_negative"),
+        ({"decision": {"cost_false_positive": 5, "cost_false_negative": -1}}, "must be above zero"),
+        (
+            {"decision": {"capacity": 5, "cost_false_positive": 5, "cost_false_negative": 1}},
+            "or capacity alone; given: capacity, cost_false_positive, cost_false_negative",
+        ),
+        ({"task": "regression", "decision": {"capacity": 5}}, "a decision needs `task: classification`"),
         ({"entity": 5}, "'entity' must be str or list, not 5"),
         ({"exclude": [1]}, "'exclude' must be a list of names"),
         ({"seed": True}, "'seed' must be int, not True"),
@@ -122,5 +139,6 @@ def test_the_hash_follows_what_is_learned_and_nothing_else() -> None:
     def sha(**changes: Any) -> str:
         return read_predictions(manifest(GOOD | changes))["lapse"].sha256()
 
-    assert sha() == sha(search={"seconds": 5})
-    assert len({sha(), sha(horizon="28 days"), sha(exclude=["note"]), sha(seed=1)}) == 4
+    assert sha() == sha(search={"seconds": 5}) == sha(slices=["region"])
+    decision = {"decision": {"capacity": 5}}
+    assert len({sha(), sha(horizon="28 days"), sha(exclude=["note"]), sha(seed=1), sha(**decision)}) == 5

@@ -26,6 +26,12 @@ def test_a_stored_pipeline_predicts_the_same(name: str, task: str) -> None:
     pd.testing.assert_frame_equal(again.reference_frame(), model.reference_frame())
 
 
+@pytest.mark.parametrize("name", portfolio.PORTFOLIO)
+def test_the_same_pipeline_gives_the_same_bytes(name: str) -> None:
+    one, two = (dump(fitted(declare(estimators=(name,), search=Search(trials=1)))[0]) for _ in range(2))
+    assert one == two
+
+
 @pytest.mark.parametrize("metric", ["neg_mean_absolute_error", "neg_mean_poisson_deviance", "neg_mean_gamma_deviance"])
 def test_pipelines_of_other_objectives_can_be_stored(metric: str) -> None:
     for name in ("hist_gradient_boosting", "linear", "extra_trees"):

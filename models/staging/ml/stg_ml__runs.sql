@@ -29,6 +29,7 @@ renamed as (
         manifest_sha256,
         data_fingerprint,
         versions,
+        decision,
 
         -- numbers
         rows_trained,
@@ -37,6 +38,9 @@ renamed as (
         pipeline_bytes,
         seed,
         seconds,
+        core_seconds,
+        decision_threshold,
+        decision_capacity,
 
         -- booleans
         is_good,

@@ -1,0 +1,147 @@
+"""What a training run leaves behind on the tiny project: rows, a card, and all that is needed to repeat it."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ml.dbt import Dbt
+from ml.project import Options, open_project
+from ml.tables import TABLES
+from tests.ml.conftest import Place
+
+STATE = ("pipeline_sha256", "data_fingerprint", "manifest_sha256", "versions", "seed", "declaration_sha256")
+
+
+def latest(cellar: Place, prediction: str) -> str:
+    rows = cellar.sql(f"select run_id from ml.runs where prediction = '{prediction}' order by finished_at desc limit 1")
+    return str(rows["run_id"][0])
+
+
+def declare(cellar: Place, prediction: str, setting: str, instead_of: str = "") -> None:
+    """Add a setting to a prediction's declaration and have dbt parse it."""
+    path = cellar.directory / "models" / "cellar.yml"
+    place = instead_of or f"target: {prediction}"
+    assert place in path.read_text()
+    path.write_text(path.read_text().replace(place, setting if instead_of else f"{place}\n          {setting}"))
+    Dbt(open_project(Options(project_dir=str(cellar.directory)))).parse()
+
+
+@pytest.mark.parametrize("prediction", ["cultivar", "alcohol"])
+def test_a_number_of_trials_repeats_a_run_exactly(prediction: str, cellar: Place) -> None:
+    declare(cellar, "alcohol", "slices: [cultivar]")
+    runs = []
+    for _ in range(2):  # in processes of their own, which hash strings differently
+        process = cellar.start("train", "-s", prediction, "--trials", "3")
+        output, errors = process.communicate(timeout=300)
+        assert process.returncode == 0, output + errors
+        runs.append(latest(cellar, prediction))
+    assert runs[0] != runs[1]
+    for table, columns in {
+        "runs": ", ".join(STATE),
+        "metrics": "* exclude (run_id)",
+        "importances": "* exclude (run_id)",
+        "curves": "* exclude (run_id)",
+        "slices": "* exclude (run_id)",
+        "profiles": "* exclude (run_id)",
+        "trials": "* exclude (run_id, seconds)",
+    }.items():
+        one, two = (cellar.sql(f"select {columns} from ml.{table} where run_id = '{run}'") for run in runs)
+        assert one.equals(two), table
+        assert len(one) > 0 or (table == "slices" and prediction == "cultivar")
+
+
+def test_a_run_records_what_it_was_made_from(cellar: Place) -> None:
+    declare(cellar, "alcohol", "slices: [cultivar]")
+    assert cellar.martlet("train", "-s", "alcohol").exit_code == 0
+    run = cellar.sql(f"select * from ml.runs where run_id = '{latest(cellar, 'alcohol')}'").iloc[0]
+    for column in ("pipeline_sha256", "manifest_sha256", "declaration_sha256"):
+        assert re.fullmatch("[0-9a-f]{64}", run[column]), column
+    assert (cellar.directory / "warehouse" / "pipelines" / f"{run['pipeline_sha256']}.skops").is_file()
+    assert {"python", "scikit-learn", "numpy", "martlet"} <= set(json.loads(run["versions"]))
+    assert (run["seed"], json.loads(run["declaration"])["slices"]) == (0, ["cultivar"])
+    assert 0 < run["core_seconds"] < 600
+    before = run["data_fingerprint"]
+    cellar.sql("update feat_alcohol set ash = ash + 1 where bottle = 1")
+    assert cellar.martlet("train", "-s", "alcohol").exit_code == 0
+    after = cellar.sql(f"select data_fingerprint from ml.runs where run_id = '{latest(cellar, 'alcohol')}'")
+    assert after["data_fingerprint"][0] != before
+
+
+def test_a_run_in_a_git_checkout_records_its_commit(cellar: Place) -> None:
+    commands = ("init", "add dbt_project.yml", "-c user.name=a -c user.email=a@example.com commit -m first")
+    for command in commands:
+        subprocess.run(["git", *command.split()], cwd=cellar.directory, check=True, capture_output=True)
+    commit = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=cellar.directory, text=True)
+    assert cellar.martlet("train", "-s", "alcohol").exit_code == 0
+    stored = cellar.sql(f"select git_commit from ml.runs where run_id = '{latest(cellar, 'alcohol')}'")["git_commit"][0]
+    assert stored == commit.strip()
+
+
+def test_every_run_writes_its_card_and_names_it_for_machines(cellar: Place) -> None:
+    declare(cellar, "alcohol", "slices: [cultivar]")
+    assert cellar.martlet("train").exit_code == 0
+    results = json.loads((cellar.target / "martlet_run_results.json").read_text())["results"]
+    assert len(results) == 2
+    for result in results:
+        card = Path(result["details"]["card"])
+        assert card == cellar.target / "cards" / f"{result['details']['run_id']}.html"
+        assert result["details"]["run_id"] in card.read_text(encoding="utf-8")
+    assert "by cultivar" in Path(results[0]["details"]["card"]).read_text(encoding="utf-8")
+
+
+def test_a_card_that_cannot_be_written_is_told_and_the_run_is_kept(cellar: Place) -> None:
+    shutil.rmtree(cellar.target / "cards", ignore_errors=True)
+    (cellar.target / "cards").write_text("a file in the way of the folder")
+    runs = cellar.count("ml.runs")
+    result = cellar.martlet("train")
+    assert result.exit_code == 1
+    assert result.stderr.count("is stored, but its card") == 2, "one prediction does not stop the other"
+    assert cellar.count("ml.runs") == runs + 2
+
+
+def test_columns_of_a_later_version_are_added_to_the_tables_of_an_earlier_one(cellar: Place) -> None:
+    cellar.sql("alter table ml.runs drop column core_seconds")
+    cellar.sql("drop table ml.curves")
+    assert cellar.martlet("train", "-s", "alcohol").exit_code == 0
+    assert set(cellar.sql("select * from ml.runs limit 0")) == set(TABLES["runs"])
+    assert cellar.sql("select core_seconds from ml.runs")["core_seconds"].notna().sum() == 1
+    assert cellar.count("ml.curves") > 0
+
+
+def test_a_slice_must_be_a_column_of_names(cellar: Place) -> None:
+    declare(cellar, "cultivar", "slices: [hues, hue]")
+    result = cellar.martlet("train", "-s", "cultivar")
+    assert result.exit_code == 2
+    assert "'slices' names the column 'hues', which feat_cultivar does not have. Did you mean 'hue'?" in result.stderr
+    declare(cellar, "cultivar", "slices: [hue]", instead_of="slices: [hues, hue]")
+    assert "'slices' names 'hue', which is a number (DOUBLE)" in cellar.martlet("train", "-s", "cultivar").stderr
+
+
+def test_a_decision_about_three_classes_is_refused_before_anything_is_learned(cellar: Place) -> None:
+    declare(cellar, "cultivar", "decision: {capacity: 5}")
+    runs = cellar.count("ml.runs")
+    result = cellar.martlet("train", "-s", "cultivar")
+    assert result.exit_code == 1
+    assert "'decision' needs two classes, but 'cultivar' has 3 (barbera, barolo, grignolino …)" in result.stderr
+    assert cellar.count("ml.runs") == runs
+
+
+def test_costs_move_the_predicted_class_and_are_recorded(cellar: Place) -> None:
+    model = cellar.directory / "models" / "feat_cultivar.sql"
+    model.write_text(model.read_text().replace("else cultivar end", "else (cultivar = 'barolo') end"))
+    declare(cellar, "cultivar", "decision: {cost_false_positive: 1, cost_false_negative: 99}")
+    result = cellar.martlet("run", "-s", "cultivar")
+    assert result.exit_code == 0, result.output
+    run = cellar.sql(f"select * from ml.runs where run_id = '{latest(cellar, 'cultivar')}'").iloc[0]
+    assert json.loads(run["decision"])["cost_false_negative"] == 99
+    assert 0 < run["decision_threshold"] < 0.5
+    assert cellar.martlet("score", "-s", "cultivar", "--rescore").exit_code == 0
+    scored = cellar.sql(f"select * from ml.cultivar where run_id = '{run['run_id']}'")
+    assert ((scored["prediction"] > run["decision_threshold"]) == (scored["predicted_class"] == "true")).all()
+    metrics = cellar.sql(f"select * from ml.metrics where run_id = '{run['run_id']}' and split = 'test'")
+    assert {"cost_per_row", "cost_saved_per_row", "recall_at_decision"} <= set(metrics["metric"])
+    assert set(metrics.loc[metrics["metric"] == "cost_of_all", "predictor"]) == {"baseline"}
