@@ -67,9 +67,14 @@ def prediction_columns(prediction: Prediction, model: Mapping[str, Column]) -> d
 
 
 def create_tables(warehouse: Warehouse) -> None:
-    """Create what is missing of the ledger; what exists stays as it is."""
+    """Create what is missing of the ledger, tables and columns; what exists stays as it is."""
     for name, columns in TABLES.items():
         warehouse.create_table(SCHEMA, name, columns)
+        relation = warehouse.table(SCHEMA, name)
+        known = warehouse.columns(relation)
+        missing = {column: type_ for column, type_ in columns.items() if column not in known}
+        if missing:  # an earlier version made the table
+            warehouse.add_columns(relation, missing)
 
 
 def append(warehouse: Warehouse, table: str, rows: pd.DataFrame | list[dict[str, Any]]) -> None:

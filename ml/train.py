@@ -16,6 +16,7 @@ import pandas as pd
 from ml import ledger
 from ml.check import check, feature_columns, feature_kinds
 from ml.declaration import Prediction
+from ml.examine import record_check
 from ml.learning import pipelines
 from ml.learning.baselines import Baseline, baseline
 from ml.learning.dataset import Dataset, Rows, Split, make_dataset, split_rows
@@ -80,18 +81,28 @@ def due(prediction: Prediction, warehouse: Warehouse) -> bool:
     return last is None or bool(_changes(last, prediction, kinds))
 
 
-def train(prediction: Prediction, warehouse: Warehouse, project: Project, progress: ProgressCallback) -> Run:
+def train(
+    prediction: Prediction,
+    warehouse: Warehouse,
+    project: Project,
+    progress: ProgressCallback,
+    *,
+    force: bool = False,
+) -> Run:
     """Train a prediction on the closed rows of its feature model.
 
     The latest closed period is held back, looked at once, and only then joined to the rows that the stored pipeline
-    learns from. A good run becomes champion if there is none yet that learned what is declared today.
+    learns from. A good run becomes champion if there is none yet that learned what is declared today. `force` trains
+    though the check found leaks, or too little data; the run says so.
 
     Raises:
         DataError: the data can't carry the prediction; nothing is stored.
     """
     started = datetime.now(UTC).replace(tzinfo=None)
+    progress(0.0, "checking")
     checked = check(prediction, warehouse)
-    checked.require()
+    record_check(checked, warehouse)
+    checked.require(force=force)
     tried = _try(prediction, _closed_rows(prediction, checked.kinds, warehouse), progress)
     model = _fit_all(tried, prediction)
     uri, sha256, size = pipelines.store(pipelines.dump(model), project.pipelines_root)
@@ -104,6 +115,7 @@ def train(prediction: Prediction, warehouse: Warehouse, project: Project, progre
         "git_commit": _git_commit(project),
         "manifest_sha256": project.manifest.sha256,
         "data_fingerprint": warehouse.fingerprint(prediction.relation),
+        "is_forced": not checked.is_ready,
         **_about(prediction, tried),
     }
     learned = model.predict(tried.dataset.features)["prediction"].to_numpy()

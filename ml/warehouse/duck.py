@@ -120,6 +120,11 @@ class DuckDB:
         self._run(f"create schema if not exists {self.quote(schema)}")
         self._run(f"create table if not exists {self.table(schema, name)} ({typed})")
 
+    def add_columns(self, relation: str, columns: Mapping[str, str]) -> None:
+        """Add columns to a table by name and type; they are null in the rows that are there."""
+        for column, type_ in columns.items():
+            self._run(f"alter table {relation} add column {self.quote(column)} {type_}")
+
     def append(self, relation: str, frame: pd.DataFrame) -> None:
         """Append the rows of a frame, columns matched by name."""
         with _explained():

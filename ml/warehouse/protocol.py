@@ -41,6 +41,9 @@ class Warehouse(Protocol):
     def create_table(self, schema: str, name: str, columns: Mapping[str, str]) -> None:
         """Create a table (and its schema) from column types unless it exists."""
 
+    def add_columns(self, relation: str, columns: Mapping[str, str]) -> None:
+        """Add columns to a table by name and type; they are null in the rows that are there."""
+
     def append(self, relation: str, frame: pd.DataFrame) -> None:
         """Append the rows of a frame, columns matched by name."""
 

@@ -50,6 +50,7 @@ prediction_runs as (
         runs.seed,
         runs.seconds,
         runs.is_good,
+        runs.is_forced,
         coalesce(champions.is_champion, false) as is_champion,
         champions.promoted_by,
         champions.promotion_reason,

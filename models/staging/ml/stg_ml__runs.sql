@@ -40,6 +40,7 @@ renamed as (
 
         -- booleans
         is_good,
+        is_forced,
 
         -- dates
         started_at,
