@@ -32,7 +32,7 @@ def duplicated_rows(evidence: Evidence) -> Iterator[Finding]:
     """Test rows that equal a training row in every feature and in the target.
 
     Where features take few values, different entities are alike by chance. But then many more are alike if a few
-    features are left out; of true copies, hardly more.
+    features are left out, of the same rows and of others; of true copies, hardly more.
     """
     dataset, learn, judge = evidence.dataset, evidence.split.train, evidence.split.test
     names = list(dataset.kinds)
@@ -50,7 +50,10 @@ def duplicated_rows(evidence: Evidence) -> Iterator[Finding]:
     random = np.random.default_rng(0)
     fewer = len(names) - max(len(names) // 4, 1)
     draws = [random.choice(names, fewer, replace=False).tolist() for _ in range(DRAWS)] if fewer else []
-    if draws and np.mean([equals(chosen)[is_copy] / found[is_copy] for chosen in draws]) > BY_CHANCE:
+    nearly = [equals(chosen) for chosen in draws]
+    if draws and np.mean([near[is_copy] / found[is_copy] for near in nearly]) > BY_CHANCE:
+        return
+    if draws and np.mean([(near > 0) & (found == 0) for near in nearly]) > share:
         return
     yield Finding(
         "error" if share >= FORBIDDEN_SHARE else "warning",

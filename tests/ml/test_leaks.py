@@ -86,14 +86,15 @@ TEMPTING: dict[str, Callable[[], pd.DataFrame]] = {
     "setosa": lambda: table(datasets.load_iris().data, datasets.load_iris().target == 0),
     "blobs": lambda: table(*datasets.make_blobs(500, centers=3, n_features=4, random_state=2)),
     "digits": lambda: table(*datasets.load_digits(return_X_y=True)),
-    "few levels": lambda: few_levels(),
+    "few levels": lambda: few_levels(3, 5),
+    "sparse levels": lambda: few_levels(4, 6),
 }
 
 
-def few_levels() -> pd.DataFrame:
+def few_levels(levels: int, features: int) -> pd.DataFrame:
     """Different entities that are often alike in every feature, by chance."""
     random = np.random.default_rng(1)
-    x = random.integers(0, 3, size=(1500, 5))
+    x = random.integers(0, levels, size=(1500, features))
     return table(x, (x[:, 0] + x[:, 1] + random.normal(size=1500) > 2).astype(int))
 
 
