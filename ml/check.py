@@ -1,13 +1,14 @@
-"""Can the data carry a prediction? Looks at the feature model in the warehouse, row by row in SQL, before training."""
+"""Can the data carry a prediction? Looks at its whole feature model in SQL, then at its rows (see `examine`)."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import pandas as pd
 from sklearn.metrics import get_scorer_names
 
 from ml.declaration import Prediction
-from ml.errors import DataError, DeclarationError, ProjectError
+from ml.errors import DeclarationError, ProjectError
+from ml.examine import Checked, examine
+from ml.learning.findings import Finding
 from ml.learning.scorers import fits
 from ml.warehouse import Column, Warehouse
 from ml.words import nearest
@@ -17,41 +18,6 @@ MIN_ROWS_OF_A_CLASS = 10
 MAX_CLASSES = 100
 MAX_LEVELS = 10_000
 INFINITY = "cast('infinity' as double)"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing found; a `level` of error forbids training, a warning does not."""
-
-    level: str
-    check: str
-    message: str
-
-
-@dataclass(frozen=True)
-class Checked:
-    """What a check saw: kinds of the feature columns by name, row counts, and findings."""
-
-    prediction: Prediction
-    kinds: Mapping[str, str]
-    closed_rows: int
-    open_rows: int
-    findings: tuple[Finding, ...]
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether nothing forbids training."""
-        return not any(finding.level == "error" for finding in self.findings)
-
-    def require(self) -> None:
-        """Refuse to go on.
-
-        Raises:
-            DataError: something forbids training; every such finding is named.
-        """
-        errors = [finding.message for finding in self.findings if finding.level == "error"]
-        if errors:
-            raise DataError(f"{self.prediction.name} can't be trained: " + " ".join(errors))
 
 
 def feature_columns(prediction: Prediction, warehouse: Warehouse) -> dict[str, Column]:
@@ -90,7 +56,7 @@ def feature_kinds(prediction: Prediction, columns: Mapping[str, Column]) -> dict
 
 
 def check(prediction: Prediction, warehouse: Warehouse) -> Checked:
-    """Look at the whole feature model of a prediction.
+    """Look at the whole feature model of a prediction, then, if it can be learned from, at its rows.
 
     Raises:
         ProjectError: the feature model is not built.
@@ -99,22 +65,38 @@ def check(prediction: Prediction, warehouse: Warehouse) -> Checked:
     columns = feature_columns(prediction, warehouse)
     kinds = feature_kinds(prediction, columns)
     counts = _counts(prediction, kinds, columns, warehouse)
-    target = warehouse.quote(prediction.target)
     closed = int(counts["closed"])
+    found = Checked(
+        prediction,
+        kinds,
+        closed,
+        int(counts["rows"]) - closed,
+        tuple(_structure(prediction, kinds, counts, columns, warehouse)),
+    )
+    return examine(found, warehouse) if found.is_ready else found
+
+
+def _structure(
+    prediction: Prediction,
+    kinds: Mapping[str, str],
+    counts: pd.Series,
+    columns: Mapping[str, Column],
+    warehouse: Warehouse,
+) -> Iterator[Finding]:
+    """What can be seen of the feature model without reading its rows."""
+    target = warehouse.quote(prediction.target)
     levels = warehouse.query(
         f"select cast({target} as varchar) as level, count(*) as rows from {prediction.relation} "
         f"where {target} is not null group by 1 order by 2 desc limit {MAX_CLASSES + 1}"
     )
-    apart = {*prediction.keys, prediction.target, *prediction.exclude}
-    personal = sorted(set(prediction.personal) & set(columns) - apart)
-    findings = [
-        *(Finding("warning", "personal data", f"'{name}' holds personal data: it is no feature.") for name in personal),
-        *_metric_findings(prediction, min(len(levels), MAX_CLASSES)),
-        *_target_findings(prediction, columns[prediction.target], closed, levels),
-        *_key_findings(prediction, counts, warehouse),
-        *_feature_findings(kinds, counts),
-    ]
-    return Checked(prediction, kinds, closed, int(counts["rows"]) - closed, tuple(findings))
+    for name in sorted(
+        set(prediction.personal) & set(columns) - {*prediction.keys, prediction.target, *prediction.exclude}
+    ):
+        yield Finding("warning", "personal data", f"'{name}' holds personal data: it is no feature.", name)
+    yield from _metric_findings(prediction, min(len(levels), MAX_CLASSES))
+    yield from _target_findings(prediction, columns[prediction.target], int(counts["closed"]), levels)
+    yield from _key_findings(prediction, counts, warehouse)
+    yield from _feature_findings(kinds, counts)
 
 
 def _counts(
@@ -201,17 +183,22 @@ def _key_findings(prediction: Prediction, counts: pd.Series, warehouse: Warehous
         missing = int(counts["rows"] - counts["known " + key])
         if missing:
             yield _error("keys", f"'{key}' is null in {missing} rows of {prediction.feature_model}.")
-    keys = ", ".join(warehouse.quote(key) for key in prediction.keys)
-    twice = warehouse.query(
-        f"select {keys}, count(*) as rows from {prediction.relation} group by {keys} having count(*) > 1 limit 1"
-    )
-    if len(twice):
-        example = ", ".join(f"{key} = {twice[key][0]}" for key in prediction.keys)
+    example = duplicated_key(prediction, warehouse, prediction.relation)
+    if example:
         yield _error(
             "keys",
             f"{prediction.feature_model} has several rows for one {' and '.join(prediction.keys)} (such as {example}); "
             "it must have one.",
         )
+
+
+def duplicated_key(prediction: Prediction, warehouse: Warehouse, relation: str) -> str:
+    """An entity (and as-of) that has several rows in a relation, in words; empty if there is none."""
+    keys = ", ".join(warehouse.quote(key) for key in prediction.keys)
+    twice = warehouse.query(
+        f"select {keys}, count(*) as rows from {relation} group by {keys} having count(*) > 1 limit 1"
+    )
+    return ", ".join(f"{key} = {twice[key][0]}" for key in prediction.keys) if len(twice) else ""
 
 
 def _feature_findings(kinds: Mapping[str, str], counts: pd.Series) -> Iterator[Finding]:
@@ -221,7 +208,7 @@ def _feature_findings(kinds: Mapping[str, str], counts: pd.Series) -> Iterator[F
         if kind == "other":
             yield _error("features", f"'{name}' is of a type that can't be a feature; cast it, or add it to `exclude`.")
         elif counts["rows"] and not counts["known " + name]:
-            yield Finding("warning", "features", f"'{name}' is null in every row.")
+            yield Finding("warning", "features", f"'{name}' is null in every row.", name)
         levels = int(counts.get("levels " + name, 0))
         if levels > MAX_LEVELS:
             yield _error(

@@ -177,20 +177,24 @@ def check(invocation: Invocation, *, describe: bool = False) -> bool:
 
 def _check(invocation: Invocation) -> bool:
     from ml.check import check as check_prediction
+    from ml.examine import period_rows, record_check, told
 
     report, ready = invocation.report, True
-    with opened(invocation.project, invocation.wait, read_only=True) as warehouse:
+    with opened(invocation.project, invocation.wait) as warehouse:
         for prediction in invocation.predictions():
             with report.step("check", prediction.name) as step:
                 found = check_prediction(prediction, warehouse)
+                record_check(found, warehouse)
                 step.status = "success" if found.is_ready else "failed"
-                verdict = "ready" if found.is_ready else "not ready"
-                step.message = f"{verdict}; {found.closed_rows} closed rows, {found.open_rows} open"
-                step.details = {"findings": [vars(finding) for finding in found.findings]}
+                step.message = found.summary
+                step.details = {"verdict": found.verdict, "findings": [vars(finding) for finding in found.findings]}
             for finding in found.findings:
-                report.say(
-                    finding.message, level="warn" if finding.level == "warning" else "error", check=finding.check
-                )
+                if finding.level == "error":
+                    report.say(finding.message, level="error", check=finding.check)
+            if found.findings:
+                report.table(f"{prediction.name}: {found.verdict}", *told(found))
+            if found.periods is not None:
+                report.table(f"{prediction.name}: periods", *period_rows(found.periods))
             ready &= found.is_ready
     return ready
 
@@ -221,8 +225,9 @@ def _described(row: dict[Any, Any]) -> list[object]:
 @main.command()
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Search budget of each prediction.")
 @click.option("--trials", type=click.IntRange(1), help="Search by a number of trials: repeats exactly.")
+@click.option("--force", is_flag=True, help="Train though the check finds leaks or too little data; the run says so.")
 @verb(_common())
-def train(invocation: Invocation, *, seconds: float | None, trials: int | None) -> bool:
+def train(invocation: Invocation, *, seconds: float | None, trials: int | None, force: bool) -> bool:
     """Train predictions on their closed rows; the first good run becomes champion.
 
     Example: martlet train -s household_lapse --seconds 30
@@ -235,7 +240,7 @@ def train(invocation: Invocation, *, seconds: float | None, trials: int | None) 
         search = prediction.search
         budget = Search(seconds or search.seconds, trials or search.trials)
         with report.progress(f"train {prediction.name}") as progress:
-            found = train_prediction(replace(prediction, search=budget), warehouse, project, progress)
+            found = train_prediction(replace(prediction, search=budget), warehouse, project, progress, force=force)
         step.message, step.details = found.summary, vars(found)
 
     with opened(project, invocation.wait) as warehouse:

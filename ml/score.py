@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from ml import ledger
-from ml.check import feature_columns, feature_kinds
+from ml.check import duplicated_key, feature_columns, feature_kinds
 from ml.declaration import Prediction
 from ml.errors import DataError
 from ml.learning import pipelines
@@ -118,10 +118,8 @@ def _waiting(prediction: Prediction, warehouse: Warehouse, *, rescore: bool) -> 
 
 
 def _refuse_duplicates(prediction: Prediction, warehouse: Warehouse, waiting: str) -> None:
-    keys = ", ".join(warehouse.quote(key) for key in prediction.keys)
-    twice = warehouse.query(f"select {keys} from ({waiting}) as waiting group by {keys} having count(*) > 1 limit 1")
-    if len(twice):
-        example = ", ".join(f"{key} = {twice[key][0]}" for key in prediction.keys)
+    example = duplicated_key(prediction, warehouse, f"({waiting}) as waiting")
+    if example:
         raise DataError(f"{prediction.feature_model} has several open rows for {example}; it must have one.")
 
 

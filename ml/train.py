@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from ml import ledger
 from ml.account import Account, account, core_seconds, require_two_classes, slice_levels
 from ml.card import Card, write_card
-from ml.check import Finding, check, feature_columns, feature_kinds
+from ml.check import check, feature_columns, feature_kinds
 from ml.declaration import Prediction
+from ml.examine import record_check
 from ml.learning import pipelines
 from ml.learning.baselines import Baseline, baseline
 from ml.learning.budget import Budget
@@ -33,6 +34,7 @@ from ml.learning.evaluate import (
     predict_output,
     profiles,
 )
+from ml.learning.findings import Finding
 from ml.learning.search import SearchResult, Validation, search
 from ml.ledger import Standing
 from ml.project import Project
@@ -99,18 +101,28 @@ def due(prediction: Prediction, warehouse: Warehouse) -> bool:
     return last is None or bool(_changes(last, prediction, kinds))
 
 
-def train(prediction: Prediction, warehouse: Warehouse, project: Project, progress: ProgressCallback) -> Run:
+def train(
+    prediction: Prediction,
+    warehouse: Warehouse,
+    project: Project,
+    progress: ProgressCallback,
+    *,
+    force: bool = False,
+) -> Run:
     """Train a prediction on the closed rows of its feature model.
 
     The latest closed period is held back, looked at once, and only then joined to the rows that the stored pipeline
-    learns from. A good run becomes champion if there is none yet that learned what is declared today.
+    learns from. A good run becomes champion if there is none yet that learned what is declared today. `force` trains
+    though the check found leaks, or too little data; the run says so.
 
     Raises:
         DataError: the data can't carry the prediction; nothing is stored.
     """
     started, spent, budget = datetime.now(UTC).replace(tzinfo=None), core_seconds(), Budget(prediction.search)
+    progress(0.0, "checking")
     checked = check(prediction, warehouse)
-    checked.require()
+    record_check(checked, warehouse)
+    checked.require(force=force)
     levels, dataset = slice_levels(prediction, warehouse), _closed_rows(prediction, checked.kinds, warehouse)
     require_two_classes(prediction, dataset)
     tried = _try(prediction, dataset, progress, budget)
@@ -127,6 +139,7 @@ def train(prediction: Prediction, warehouse: Warehouse, project: Project, progre
         "git_commit": _git_commit(project),
         "manifest_sha256": project.manifest.sha256,
         "data_fingerprint": warehouse.fingerprint(prediction.relation),
+        "is_forced": not checked.is_ready,
         **_about(prediction, tried),
         **told.about(),
     }

@@ -1,4 +1,4 @@
-"""Data that can't carry a prediction are refused in words, and the warehouse stays as it was."""
+"""Data that can't carry a prediction are refused in words; nothing is stored but the check itself."""
 
 import json
 
@@ -53,12 +53,15 @@ def spoiled(prediction: str, select: str) -> str:
 )
 def test_training_is_refused(prediction: str, select: str, code: int, message: str, cellar: Place) -> None:
     cellar.sql(spoiled(prediction, select))
-    before = cellar.warehouse.read_bytes()
+    before = cellar.count("ml.runs")
+    cellar.sql("delete from ml.checks")
     for command in ("check", "train"):
         result = cellar.martlet(command, "-s", prediction)
         assert result.exit_code == code, result.output
         assert message.lower() in result.stderr.lower().replace("\n", " ")
-    assert cellar.warehouse.read_bytes() == before
+    assert cellar.count("ml.runs") == before
+    verdicts = cellar.sql("select level from ml.checks where check_name = 'verdict'")["level"]
+    assert verdicts.tolist() == (["error"] * 2 if code == 1 else [])
 
 
 @pytest.mark.parametrize(
@@ -121,3 +124,74 @@ def test_an_all_null_feature_only_warns(cellar: Place) -> None:
     assert result.exit_code == 0, result.output
     assert "'sweetness' is null in every row" in result.output
     assert cellar.martlet("train", "-s", "alcohol", "--trials", "2").exit_code == 0
+
+
+LEAKY = (
+    "select * replace (case when {open} then null else alcohol end as alcohol), "
+    "alcohol + 0.001 * (bottle % 3) as strength from {wines}"
+)
+
+
+def test_a_leak_is_refused_and_put_on_record(cellar: Place) -> None:
+    cellar.sql(spoiled("alcohol", LEAKY.format(open=OPEN, wines="wines")))
+    before = cellar.count("ml.runs")
+    for command in ("check", "train"):
+        result = cellar.martlet(command, "-s", "alcohol")
+        assert result.exit_code == 1, result.output
+        assert "'strength' all but equals the target" in result.stderr.replace("\n", " ")
+    assert "train with --force" in result.stderr.replace("\n", " ")
+    assert cellar.count("ml.runs") == before
+    found = cellar.sql("from ml.checks where level = 'error' and check_name = 'target copy'")
+    assert found["feature"].tolist() == ["strength"] * 2
+    assert (found["value"] > found["threshold"]).all()
+
+
+def test_a_forced_run_says_so(cellar: Place) -> None:
+    cellar.sql(spoiled("alcohol", LEAKY.format(open=OPEN, wines="wines")))
+    result = cellar.martlet("train", "-s", "alcohol", "--trials", "1", "--force")
+    assert result.exit_code == 0, result.output
+    forced = cellar.sql("select is_forced from ml.runs where prediction = 'alcohol' order by finished_at")["is_forced"]
+    assert forced.tolist() == [False, True]
+
+
+def test_force_on_clean_data_is_no_forced_run(cellar: Place) -> None:
+    assert cellar.martlet("train", "-s", "alcohol", "--trials", "1", "--force").exit_code == 0
+    assert cellar.count("ml.runs where is_forced") == 0
+
+
+def test_force_does_not_train_what_can_not_be_trained(cellar: Place) -> None:
+    cellar.sql(spoiled("alcohol", "select * replace (1.5 as alcohol) from wines"))
+    result = cellar.martlet("train", "-s", "alcohol", "--force")
+    assert result.exit_code == 1
+    assert "nothing to learn" in result.stderr
+    assert "--force" not in result.stderr
+
+
+def test_the_main_job_refuses_a_leak(cellar: Place) -> None:
+    wines = "{{ ref('wines') }}"
+    (cellar.directory / "models" / "feat_alcohol.sql").write_text(LEAKY.format(open=OPEN, wines=wines))
+    result = cellar.martlet("run", "-s", "alcohol")
+    assert result.exit_code == 1, result.output
+    assert "'strength' all but equals the target" in result.stderr.replace("\n", " ")
+    assert cellar.count("ml.runs where prediction = 'alcohol'") == 1
+
+
+def test_a_check_leaves_its_verdict_its_findings_and_the_learning_curve(cellar: Place) -> None:
+    cellar.sql("delete from ml.checks")
+    result = cellar.martlet("check")
+    assert result.exit_code == 0, result.output
+    checks = cellar.sql("from ml.checks order by prediction, finding")
+    assert checks.groupby("prediction")["check_id"].nunique().to_dict() == {"alcohol": 1, "cultivar": 1}
+    assert (checks[checks["finding"] == 0]["check_name"] == "verdict").all()
+    assert set(checks["level"]) == {"info"}, checks[checks["level"] != "info"]
+    assert {"skill", "learning curve", "twice the data"} <= set(checks["check_name"])
+    assert "Twice the 156 rows would add" in result.output.replace("\n", " ")
+
+
+def test_a_table_of_an_earlier_version_gets_its_missing_columns(cellar: Place) -> None:
+    cellar.sql("alter table ml.runs drop column is_forced")
+    cellar.sql("drop table ml.checks")
+    assert cellar.martlet("train", "-s", "alcohol", "--trials", "1").exit_code == 0
+    runs = cellar.sql("select is_forced from ml.runs where prediction = 'alcohol' order by finished_at")["is_forced"]
+    assert runs.isna().tolist() == [True, False]
+    assert not runs.iloc[1]

@@ -53,6 +53,7 @@ prediction_runs as (
         runs.decision_threshold,
         runs.decision_capacity,
         runs.is_good,
+        runs.is_forced,
         coalesce(champions.is_champion, false) as is_champion,
         champions.promoted_by,
         champions.promotion_reason,

@@ -44,6 +44,7 @@ renamed as (
 
         -- booleans
         is_good,
+        is_forced,
 
         -- dates
         started_at,

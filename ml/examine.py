@@ -1,0 +1,182 @@
+"""Reads the rows of a feature model and has them judged for leaks and readiness; stores and tells what was found."""
+
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ml import ledger
+from ml.declaration import Prediction
+from ml.errors import DataError
+from ml.learning import readiness
+from ml.learning.curve import learning_curve
+from ml.learning.dataset import Dataset, make_dataset, split_rows
+from ml.learning.evidence import Evidence
+from ml.learning.findings import LEVELS, Finding
+from ml.learning.leaks import find_leaks
+from ml.learning.scorers import default_metric
+from ml.warehouse import Warehouse
+
+OPEN_ROWS = 20_000  # a sample of so many open rows shows any shift that matters
+BATCH_ROWS = 50_000
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check saw: kinds of the feature columns by name, row counts, and findings."""
+
+    prediction: Prediction
+    kinds: Mapping[str, str]
+    closed_rows: int
+    open_rows: int
+    findings: tuple[Finding, ...]
+    periods: pd.DataFrame | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether nothing forbids training."""
+        return not any(finding.level == "error" for finding in self.findings)
+
+    @property
+    def verdict(self) -> str:
+        """Ready, ready with warnings, or not ready."""
+        if not self.is_ready:
+            return "not ready"
+        return "ready with warnings" if any(finding.level == "warning" for finding in self.findings) else "ready"
+
+    @property
+    def summary(self) -> str:
+        """The verdict and the counts of rows."""
+        return f"{self.verdict}; {self.closed_rows} closed rows, {self.open_rows} open"
+
+    def require(self, *, force: bool = False) -> None:
+        """Refuse to go on; with `force`, only where nothing could be trained at all.
+
+        Raises:
+            DataError: something forbids training; every such finding is named.
+        """
+        errors = [finding for finding in self.findings if finding.level == "error" and (finding.forbids or not force)]
+        if not errors:
+            return
+        remedy = "" if any(finding.forbids for finding in errors) else " Mend that, or train with --force."
+        messages = " ".join(finding.message for finding in errors)
+        raise DataError(f"{self.prediction.name} can't be trained: {messages}{remedy}")
+
+
+def examine(checked: Checked, warehouse: Warehouse) -> Checked:
+    """The check with all that the rows themselves show; their order of importance is errors, warnings, the rest."""
+    prediction = checked.prediction
+    closed = _closed(checked, warehouse)
+    prediction = replace(prediction, metric=prediction.metric or default_metric(prediction.task, closed))
+    counts, periods = None, None
+    if prediction.as_of:
+        counts = _counts(prediction, warehouse)
+        periods = readiness.periods(closed, counts)
+    try:
+        split = split_rows(closed, prediction)
+    except DataError as error:
+        return replace(checked, findings=(*checked.findings, Finding("error", "split", str(error))), periods=periods)
+    evidence = Evidence(closed, _opened(checked, warehouse), split, prediction)
+    found = [*checked.findings, *find_leaks(evidence), *_ready(evidence, counts)]
+    return replace(checked, findings=tuple(sorted(found, key=lambda one: LEVELS.index(one.level))), periods=periods)
+
+
+def _ready(evidence: Evidence, counts: pd.Series | None) -> Iterator[Finding]:
+    yield from readiness.enough(evidence)
+    yield from readiness.few_outcomes(evidence)
+    yield from readiness.columns(evidence)
+    if counts is not None:
+        yield from readiness.drift(evidence)
+        yield from readiness.history(evidence, counts)
+    yield from readiness.outlook(learning_curve(evidence))
+
+
+def record_check(checked: Checked, warehouse: Warehouse) -> str:
+    """Append a check to `ml.checks`: the verdict, then a row per finding, then one per period; returns its id."""
+    level = {"ready": "info", "ready with warnings": "warning", "not ready": "error"}[checked.verdict]
+    rows = [Finding(level, "verdict", checked.summary, value=float(checked.closed_rows)), *checked.findings]
+    if checked.periods is not None:
+        rows += [_period(row) for row in checked.periods.to_dict("records")]
+    frame = pd.DataFrame([vars(row) for row in rows]).rename(columns={"check": "check_name"})
+    frame = frame.astype({"feature": "object", "value": "float64", "threshold": "float64"})
+    check_id = str(uuid.uuid4())
+    ledger.create_tables(warehouse)
+    ledger.append(
+        warehouse,
+        "checks",
+        frame.assign(
+            check_id=check_id,
+            finding=np.arange(len(frame)),
+            prediction=checked.prediction.name,
+            checked_at=datetime.now(UTC).replace(tzinfo=None),
+        ),
+    )
+    return check_id
+
+
+def told(checked: Checked) -> tuple[list[str], list[tuple[object, ...]]]:
+    """The findings as columns and rows of a table for people."""
+    return ["level", "check", "what was found"], [(one.level, one.check, one.message) for one in checked.findings]
+
+
+def period_rows(periods: pd.DataFrame) -> tuple[list[str], list[tuple[object, ...]]]:
+    """The periods as columns and rows of a table for people."""
+    rows: list[tuple[object, ...]] = [
+        (f"{row['first']:%Y-%m-%d}", f"{row['last']:%Y-%m-%d}", row["rows"], row["closed"], _outcome(row))
+        for row in periods.to_dict("records")
+    ]
+    return ["first as-of", "last as-of", "rows", "closed", "mean outcome"], rows
+
+
+def _outcome(row: dict[Any, Any]) -> str:
+    return "open" if np.isnan(row["outcome"]) else f"{row['outcome']:.4g}"
+
+
+def _period(row: dict[Any, Any]) -> Finding:
+    span = f"{row['first']:%Y-%m-%d} to {row['last']:%Y-%m-%d}"
+    message = f"{span}: {row['rows']} rows, {row['closed']} closed, mean outcome {_outcome(row)}"
+    return Finding("info", "period", message, value=row["outcome"])
+
+
+def _counts(prediction: Prediction, warehouse: Warehouse) -> pd.Series:
+    """All rows by as-of."""
+    as_of = warehouse.quote(str(prediction.as_of))
+    counted = warehouse.query(
+        f"select {as_of} as as_of, count(*) as rows from {prediction.relation} group by 1 order by 1"
+    )
+    moments = pd.to_datetime(counted["as_of"], utc=True).dt.tz_localize(None).astype("datetime64[us]")
+    return pd.Series(counted["rows"].to_numpy(), index=pd.DatetimeIndex(moments))
+
+
+def _closed(checked: Checked, warehouse: Warehouse) -> Dataset:
+    order = ", ".join(warehouse.quote(key) for key in checked.prediction.keys)
+    return _dataset(checked, warehouse.query(f"{_select(checked, warehouse, 'is not null')} order by {order}"))
+
+
+def _opened(checked: Checked, warehouse: Warehouse) -> Dataset:
+    """Open rows: all, or a sample by a hash of their keys, so that memory is bounded."""
+    share = min(OPEN_ROWS / max(checked.open_rows, 1), 1.0)
+    parts = []
+    for batch in warehouse.batches(_select(checked, warehouse, "is null"), BATCH_ROWS):
+        hashes = pd.util.hash_pandas_object(batch[list(checked.prediction.keys)], index=False).to_numpy()
+        parts.append(batch[hashes <= share * float(2**64)])
+    frame = (
+        pd.concat(parts, ignore_index=True)
+        if parts
+        else warehouse.query(f"{_select(checked, warehouse, 'is null')} limit 0")
+    )
+    return _dataset(checked, frame)
+
+
+def _select(checked: Checked, warehouse: Warehouse, condition: str) -> str:
+    prediction, quote = checked.prediction, warehouse.quote
+    names = ", ".join(quote(name) for name in [*prediction.keys, prediction.target, *checked.kinds])
+    return f"select {names} from {prediction.relation} where {quote(prediction.target)} {condition}"
+
+
+def _dataset(checked: Checked, frame: pd.DataFrame) -> Dataset:
+    return make_dataset(frame, checked.prediction, checked.kinds)
