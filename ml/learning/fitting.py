@@ -13,10 +13,11 @@ from sklearn.base import BaseEstimator
 
 from ml.declaration import Prediction
 from ml.learning.blend import TargetScale
+from ml.learning.candidates import Candidate
 from ml.learning.cores import one_core
 from ml.learning.dataset import Dataset, Fold, Rows, block_order
 from ml.learning.encode import FeatureEncoder, make_encoder
-from ml.learning.portfolio import LOSSES, Candidate
+from ml.learning.portfolio import LOSSES
 from ml.learning.scorers import predict_output
 
 Array = NDArray[np.float64]

@@ -1,11 +1,10 @@
-"""The estimators that a search tries, in order of expected worth."""
+"""The kinds of estimators that a search knows."""
 
 import importlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import (
     ExtraTreesClassifier,
@@ -26,14 +25,7 @@ from ml.words import nearest
 Parameters = dict[str, Any]
 
 ANY_ROWS = 10**12
-# What one iteration of a boosting takes on one core, in seconds: a fixed part, and a part for each cell of the matrix.
-# Only orders of magnitude matter: they bound how long one fit may take, by the size of the data and never by the clock.
-ITERATION_SECONDS, CELL_SECONDS = 1.5e-3, 8e-9
-TRIAL_SHARE = 0.12  # of the budget, for one trial on all its folds
-MOST_ITERATIONS, FEWEST_ITERATIONS = 1_000, 30
 LINEAR_STEPS = 150  # of a linear classifier's solver: what has not converged by then shows in its score
-NETWORK_STEPS, FEW_ROWS = 1_000, 3_000  # steps of a network's solver, in smaller batches where rows are few
-STEPS_TO_LEARN = 8.0  # learning rate times iterations that a boosting should at least come to
 
 
 @dataclass(frozen=True)
@@ -57,51 +49,6 @@ class Family:
     most_bags: int = 1
     grows: bool = False
     scale: str = ""
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A family with parameters and an encoding: what one trial tries. `is_drawn` tells it from the fixed list."""
-
-    estimator: str
-    parameters: Parameters
-    style: str = ""
-    is_drawn: bool = False
-
-    @property
-    def family(self) -> Family:
-        """The family, whose encoding holds where the candidate names none."""
-        family = find(self.estimator)
-        return replace(family, style=self.style) if self.style else family
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What decides which candidates fit.
-
-    Attributes:
-        rows: that a fold learns from.
-        features: how many there are.
-        trees: that one iteration grows: one, or one for each of several classes.
-        fit_seconds: what one fit may take.
-        has_categories: whether a feature is a category.
-        is_amount: whether the target is a count or an amount.
-        is_positive: whether the metric asks for predictions above zero.
-    """
-
-    rows: int
-    features: int
-    trees: int
-    fit_seconds: float
-    has_categories: bool
-    is_amount: bool
-    is_positive: bool
-
-    @property
-    def iterations(self) -> int:
-        """How many iterations one fit may take."""
-        each = self.trees * (ITERATION_SECONDS + CELL_SECONDS * self.rows * self.features)
-        return int(np.clip(self.fit_seconds / each, FEWEST_ITERATIONS, MOST_ITERATIONS))
 
 
 def _boosting(task: str, loss: str, seed: int, parameters: Parameters) -> BaseEstimator:
@@ -154,42 +101,6 @@ PORTFOLIO: dict[str, Family] = {
     "neural_network": Family(_network, style="linear", cost=3, most_rows=20_000, most_bags=3, scale="standard"),
 }
 
-_BOOST, _TREES, _FOREST = "hist_gradient_boosting", "extra_trees", "random_forest"
-_NETWORK = {"hidden_layer_sizes": (96, 48), "learning_rate_init": 0.003}
-
-# Seconds that a forest's tree takes for each row, feature tried, and level of the tree.
-SPLIT_SECONDS = {_TREES: 2e-8, _FOREST: 6e-8}
-FEWEST_TREES, MOST_TREES = 20, 150
-
-# What is tried first, the most promising first. Few leaves and many rows per leaf suit noisy business data. How many
-# iterations are best is seen on the validation folds; how many there may be, and how many trees, time decides.
-FIRST: tuple[Candidate, ...] = (
-    Candidate(_BOOST, {"learning_rate": 0.06, "max_leaf_nodes": 15, "min_samples_leaf": 30, "l2_regularization": 1.0}),
-    Candidate("linear", {"penalty": 10.0}),
-    Candidate(_TREES, {"min_samples_leaf": 3, "max_features": 0.5}),
-    Candidate(_BOOST, {"learning_rate": 0.04, "max_leaf_nodes": 48, "min_samples_leaf": 10, "max_features": 0.3}),
-    Candidate(
-        _BOOST,
-        {"learning_rate": 0.06, "max_leaf_nodes": 31, "min_samples_leaf": 20, "max_features": 0.4},
-        style="codes",
-    ),
-    Candidate(_BOOST, {"learning_rate": 0.06, "max_leaf_nodes": 6, "min_samples_leaf": 20, "max_features": 0.5}),
-    Candidate("linear", {"penalty": 30.0}, style="spline"),
-    Candidate("kernel", {"n_components": 500, "penalty": 0.3}),
-    Candidate("neural_network", {**_NETWORK, "alpha": 0.01}),
-    Candidate(_FOREST, {"min_samples_leaf": 2, "max_features": 0.4}),
-    Candidate("linear", {"penalty": 1000.0}),
-    Candidate("linear", {"penalty": 0.3}),
-    Candidate(_TREES, {"min_samples_leaf": 1, "max_features": "sqrt"}),
-    Candidate("kernel", {"n_components": 500, "penalty": 3.0}),
-)
-
-# Counts and amounts are often learned better by the Poisson deviance, whatever the metric.
-AMOUNTS: tuple[Candidate, ...] = (
-    Candidate(_BOOST, {"loss": "poisson", "learning_rate": 0.06, "max_leaf_nodes": 15, "min_samples_leaf": 30}),
-    Candidate("linear", {"loss": "poisson", "penalty": 10.0}),
-)
-
 LOSSES = {
     "neg_mean_absolute_error": "absolute_error",
     "neg_median_absolute_error": "absolute_error",
@@ -221,88 +132,3 @@ def find(name: str) -> Family:
     except (ImportError, AttributeError) as error:
         raise DataError(f"the estimator '{name}' can't be imported: {error}.") from error
     return Family(lambda *_: class_(), style="linear", scale="standard")
-
-
-def candidates(facts: Facts, wanted: tuple[str, ...], seed: int) -> Iterator[Candidate]:
-    """What to try, best first: the fixed list as far as it fits, then variations without end.
-
-    Args:
-        facts: about the rows to learn from.
-        wanted: names or import paths that the declaration allows; all of the portfolio if empty.
-        seed: of the variations.
-    """
-    names = wanted or tuple(PORTFOLIO)
-    listed = (*FIRST[:3], *(AMOUNTS if facts.is_amount else ()), *FIRST[3:])
-    own = tuple(Candidate(name, {}) for name in names if name not in PORTFOLIO)
-    for candidate in (*own, *listed):
-        if candidate.estimator in names and _suits(candidate, facts):
-            yield _bounded(candidate, facts)
-    drawn = [name for name in (_BOOST, _BOOST, _TREES, "linear", "kernel", "neural_network") if name in names]
-    drawn = [name for name in drawn if _suits(Candidate(name, {}), facts)]
-    random = np.random.default_rng(seed)
-    while drawn:
-        yield _bounded(_draw(str(random.choice(drawn)), facts, random), facts)
-
-
-def _bounded(candidate: Candidate, facts: Facts) -> Candidate:
-    """With a bound on what it grows, the fewer iterations the larger each step; and a solver that ends in time."""
-    if candidate.estimator in ("linear", "kernel") and facts.trees > 1:
-        # The default's steps grow with the cube of features times classes.
-        return replace(candidate, parameters={**candidate.parameters, "solver": "lbfgs"})
-    if candidate.estimator == "neural_network":
-        batch = 64 if facts.rows < FEW_ROWS else 256
-        passes = int(np.clip(NETWORK_STEPS * batch / facts.rows, 10, 200))
-        return replace(candidate, parameters={**candidate.parameters, "batch_size": batch, "max_iter": passes})
-    if candidate.estimator in SPLIT_SECONDS:
-        return replace(candidate, parameters={**candidate.parameters, "n_estimators": _trees(candidate, facts)})
-    if not candidate.family.grows:
-        return candidate
-    rate = max(float(candidate.parameters["learning_rate"]), STEPS_TO_LEARN / facts.iterations)
-    return replace(candidate, parameters={**candidate.parameters, "learning_rate": rate, "max_iter": facts.iterations})
-
-
-def _trees(candidate: Candidate, facts: Facts) -> int:
-    """How many trees a forest may have."""
-    share = candidate.parameters["max_features"]
-    features = facts.features**0.5 if share == "sqrt" else facts.features * float(share)
-    each = SPLIT_SECONDS[candidate.estimator] * facts.rows * np.log2(facts.rows) * max(features, 1.0)
-    return int(np.clip(facts.fit_seconds / each, FEWEST_TREES, MOST_TREES))
-
-
-def _suits(candidate: Candidate, facts: Facts) -> bool:
-    has_codes = candidate.style != "codes" or facts.has_categories
-    # A scaled target is learned by squares, which know no zero.
-    has_sign = not (facts.is_positive and candidate.family.scale)
-    return has_codes and has_sign and facts.rows <= candidate.family.most_rows
-
-
-def _draw(name: str, facts: Facts, random: np.random.Generator) -> Candidate:
-    if name == _TREES:
-        leaf, share = int(random.choice([1, 2, 3, 5, 10, 20])), float(random.choice([0.2, 0.4, 0.7, 1.0]))
-        return Candidate(name, {"min_samples_leaf": leaf, "max_features": share}, is_drawn=True)
-    if name == "linear":
-        style = str(random.choice(["linear", "spline"]))
-        return Candidate(name, {"penalty": _between(0.1, 1000, random)}, style=style, is_drawn=True)
-    if name == "kernel":
-        parts = int(random.choice([200, 400, 800]))
-        return Candidate(name, {"n_components": parts, "penalty": _between(0.01, 10, random)}, is_drawn=True)
-    if name == "neural_network":
-        width, alpha = int(random.choice([48, 96, 192])), _between(1e-4, 1.0, random)
-        layers = (width, width // 2) if random.random() < 0.7 else (width,)
-        return Candidate(name, {**_NETWORK, "hidden_layer_sizes": layers, "alpha": alpha}, is_drawn=True)
-    parameters: Parameters = {
-        "learning_rate": _between(0.02, 0.12, random),
-        "max_leaf_nodes": int(random.choice([4, 6, 10, 16, 24, 40, 64])),
-        "min_samples_leaf": int(random.choice([5, 10, 20, 40, 80])),
-        "l2_regularization": float(random.choice([0.0, 0.3, 3.0, 10.0])),
-        "max_features": float(random.choice([0.2, 0.35, 0.5, 0.75, 1.0])),
-    }
-    if facts.is_amount and random.random() < 0.3:
-        parameters["loss"] = "poisson"
-    style = "codes" if facts.has_categories and random.random() < 0.5 else "tree"
-    return Candidate(name, parameters, style=style, is_drawn=True)
-
-
-def _between(low: float, high: float, random: np.random.Generator) -> float:
-    """A number between two, each order of magnitude as likely as another; of three digits, so that it reads well."""
-    return float(f"{np.exp(random.uniform(np.log(low), np.log(high))):.3g}")

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from ml.declaration import Prediction
 from ml.learning.blend import bounded
 from ml.learning.budget import Budget
+from ml.learning.candidates import Candidate
 from ml.learning.dataset import Dataset, Fold
 from ml.learning.fitting import Encodings, FoldFit, best_iterations, fit_fold, fold_output
-from ml.learning.portfolio import Candidate, Parameters
+from ml.learning.portfolio import Parameters
 from ml.learning.scorers import Judge
 
 Array = NDArray[np.float64]

@@ -11,11 +11,11 @@ from sklearn.pipeline import Pipeline
 from ml.declaration import Prediction
 from ml.learning.blend import BlendClassifier, BlendRegressor, Member, SeveralEncoders
 from ml.learning.calibrate import Calibrator
+from ml.learning.candidates import Candidate
 from ml.learning.cores import in_threads
 from ml.learning.dataset import Dataset, Rows, thin
 from ml.learning.encode import FeatureEncoder
 from ml.learning.fitting import encode, fit_rows
-from ml.learning.portfolio import Candidate
 
 Array = NDArray[np.float64]
 

@@ -15,8 +15,9 @@ from ml.errors import DataError
 from ml.learning.blend import weigh
 from ml.learning.budget import Budget
 from ml.learning.calibrate import Calibrator, calibrate
+from ml.learning.candidates import TRIAL_SHARE, Facts, candidates
 from ml.learning.dataset import Dataset, Fold, Rows, Split, thin
-from ml.learning.portfolio import LOSSES, TRIAL_SHARE, Facts, candidates, find
+from ml.learning.portfolio import LOSSES, find
 from ml.learning.race import Race, Trial, Tried, overhead
 from ml.learning.recipe import Part, Recipe, fit_recipe
 from ml.learning.scorers import Judge

@@ -9,9 +9,9 @@ import pytest
 from ml.declaration import Search
 from ml.learning import race as racing
 from ml.learning.budget import Budget
+from ml.learning.candidates import Candidate, Facts, candidates
 from ml.learning.dataset import split_rows
 from ml.learning.fitting import FoldFit
-from ml.learning.portfolio import Candidate, Facts, candidates
 from ml.learning.race import Race
 from ml.learning.scorers import Judge
 from tests.ml.frames import churn, declare
