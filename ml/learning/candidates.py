@@ -73,6 +73,7 @@ FEWEST_TREES, MOST_TREES = 20, 150
 FIRST: tuple[Candidate, ...] = (
     Candidate(_BOOST, {"learning_rate": 0.06, "max_leaf_nodes": 15, "min_samples_leaf": 30, "l2_regularization": 1.0}),
     Candidate("linear", {"penalty": 10.0}),
+    Candidate("linear", {"penalty": 30.0}, style="spline"),
     Candidate(_TREES, {"min_samples_leaf": 3, "max_features": 0.5}),
     Candidate(_BOOST, {"learning_rate": 0.04, "max_leaf_nodes": 48, "min_samples_leaf": 10, "max_features": 0.3}),
     Candidate(
@@ -81,11 +82,10 @@ FIRST: tuple[Candidate, ...] = (
         style="codes",
     ),
     Candidate(_BOOST, {"learning_rate": 0.06, "max_leaf_nodes": 6, "min_samples_leaf": 20, "max_features": 0.5}),
-    Candidate("linear", {"penalty": 30.0}, style="spline"),
+    Candidate("linear", {"penalty": 1000.0}),
     Candidate("kernel", {"n_components": 500, "penalty": 0.3}),
     Candidate("neural_network", {**_NETWORK, "alpha": 0.01}),
     Candidate(_FOREST, {"min_samples_leaf": 2, "max_features": 0.4}),
-    Candidate("linear", {"penalty": 1000.0}),
     Candidate("linear", {"penalty": 0.3}),
     Candidate(_TREES, {"min_samples_leaf": 1, "max_features": "sqrt"}),
     Candidate("kernel", {"n_components": 500, "penalty": 3.0}),
@@ -107,7 +107,7 @@ def candidates(facts: Facts, wanted: tuple[str, ...], seed: int) -> Iterator[Can
         seed: of the variations.
     """
     names = wanted or tuple(PORTFOLIO)
-    listed = (*FIRST[:3], *(AMOUNTS if facts.is_amount else ()), *FIRST[3:])
+    listed = (*FIRST[:2], *(AMOUNTS if facts.is_amount else ()), *FIRST[2:])
     own = tuple(Candidate(name, {}) for name in names if name not in PORTFOLIO)
     for candidate in (*own, *listed):
         if candidate.estimator in names and _suits(candidate, facts):
