@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     runs.add_argument("--again", nargs="*", choices=ENVIRONMENTS, default=[], help="systems whose results to replace")
     runs.set_defaults(work=run)
     reports = commands.add_parser("report", parents=[common])
+    reports.add_argument("--systems", nargs="*", choices=ENVIRONMENTS, default=list(ENVIRONMENTS))
     reports.add_argument("--output", type=Path, help="file to write; printed by default")
     reports.set_defaults(work=write_report)
     return parser
@@ -137,9 +138,15 @@ def _fit(system: str, folder: Path, place: Path, options: argparse.Namespace) ->
 
 
 def write_report(options: argparse.Namespace) -> None:
-    """Compare all results."""
+    """Compare the results that are there."""
     results = [json.loads(path.read_text()) for path in sorted(options.results.glob("*.json"))]
-    text = report([result for result in results if not options.tables or result["table"]["name"] in options.tables])
+    text = report(
+        [
+            result
+            for result in results
+            if result["system"] in options.systems and (not options.tables or result["table"]["name"] in options.tables)
+        ]
+    )
     if options.output:
         options.output.write_text(text)
     else:

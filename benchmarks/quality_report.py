@@ -83,13 +83,23 @@ def report(results: list[dict[str, Any]]) -> str:
     scores = frame.pivot_table(index="name", columns="system", values="score", dropna=False).reindex(columns=systems)
     facts = {result["table"]["name"]: result["table"] for result in results}
     order = sorted(facts, key=lambda name: facts[name]["rows_train"])
-    parts = [_scores(scores.loc[order], facts), _summary(scores.loc[complete], frame[frame["name"].isin(complete)])]
+    parts = [
+        _about(frame),
+        _scores(scores.loc[order], facts),
+        _summary(scores.loc[complete], frame[frame["name"].isin(complete)]),
+    ]
     ours = frame[(frame["system"] == US) & frame["score"].notna()]
     if len(ours):
         parts.append(_honesty(ours.set_index("name").reindex([n for n in order if n in set(ours["name"])]), facts))
     failures = frame[frame["score"].isna()]
     parts += [f"{row['system']} on {row['name']}: {str(row['error'])[-300:]}" for _, row in failures.iterrows()]
     return "\n\n".join(parts) + "\n"
+
+
+def _about(frame: pd.DataFrame) -> str:
+    budgets = ", ".join(f"{seconds:g}" for seconds in sorted(frame["budget"].unique()))
+    days = sorted({str(moment)[:10] for moment in frame["started_at"]})
+    return f"Budget: {budgets} seconds. Measured from {days[0]} to {days[-1]}. The best score of a table is in bold."
 
 
 def _scores(scores: pd.DataFrame, facts: dict[str, dict[str, Any]]) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+DAY = "2026-11-25T10:00:00"
 SCORES = pd.DataFrame({"ours": [0.9, -3.0, 0.5], "theirs": [0.8, -2.0, 0.5], "naive": [0.5, np.nan, 0.5]})
 
 
@@ -72,7 +73,7 @@ def test_the_report_sums_only_what_all_systems_tried(quality: ModuleType) -> Non
             "features": 2,
             "horizon": None,
         }
-        return {"system": system, "table": table, "budget": 60.0, "load_before": 1.0, **found}
+        return {"system": system, "table": table, "budget": 60.0, "load_before": 1.0, "started_at": DAY, **found}
 
     ours = {"seconds": 66.0, "announced": [0.8, 0.7, 0.9], "calibration_error": 0.03}
     text = quality.report(
