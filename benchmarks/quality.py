@@ -8,6 +8,7 @@ has the commands that set up the environments.
 import argparse
 import json
 import os
+import signal
 import subprocess
 import tempfile
 import time
@@ -126,11 +127,12 @@ def _fit(system: str, folder: Path, place: Path, options: argparse.Namespace) ->
             env=environment,
             stdout=log,
             stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
         try:
             code = process.wait(patience)
         except subprocess.TimeoutExpired:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)  # with the workers that it started
             process.wait()
             return f"stopped after {patience:.0f} s"
         log.seek(0)
