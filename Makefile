@@ -5,10 +5,10 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check benchmark lock clean
+.PHONY: help setup run test check benchmark benchmark-quality lock clean
 
 help: ## list these targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 setup: .venv/installed ## create .venv from requirements.lock
 
@@ -36,6 +36,19 @@ check: setup ## linters, types and the rules of the dbt project
 
 benchmark: setup ## time and memory of the pipeline beside bare SQL
 	$(BIN)/python benchmarks/pipeline.py
+
+QUALITY_ENVIRONMENTS := $(patsubst %,benchmarks/environments/%/installed,tables flaml autogluon)
+
+benchmark-quality: setup $(QUALITY_ENVIRONMENTS) ## Martlet's predictions beside those of its peers (two hours)
+	$(BIN)/python benchmarks/quality.py prepare
+	$(BIN)/python benchmarks/quality.py run --seconds 60
+	$(BIN)/python benchmarks/quality.py report --output benchmarks/results/quality.md
+
+benchmarks/environments/tables/installed: PIP_OPTIONS := --no-deps
+benchmarks/environments/%/installed: benchmarks/peers/%.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_OPTIONS) -r $<
+	touch $@
 
 lock: setup ## refresh requirements.lock from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-header \
