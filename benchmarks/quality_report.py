@@ -91,6 +91,8 @@ def report(results: list[dict[str, Any]]) -> str:
     ours = frame[(frame["system"] == US) & frame["score"].notna()]
     if len(ours):
         parts.append(_honesty(ours.set_index("name").reindex([n for n in order if n in set(ours["name"])]), facts))
+    refusals = frame[frame["refused"].notna()] if "refused" in frame else frame.head(0)
+    parts += [f"{row['name']} was trained with --force: {row['refused']}" for _, row in refusals.iterrows()]
     failures = frame[frame["score"].isna()]
     parts += [f"{row['system']} on {row['name']}: {str(row['error'])[-300:]}" for _, row in failures.iterrows()]
     return "\n\n".join(parts) + "\n"
