@@ -1,11 +1,13 @@
 """Uses all cores, but lets no fit or prediction spread over several of them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
 from typing import Any, TypeVar
 
 from joblib import cpu_count
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -23,5 +25,20 @@ def one_core(work: Callable[..., Result], *arguments: Any) -> Result:  # noqa: A
     OpenMP's threads wait for each other at every step: as soon as a core is busy with something else, they wait up to
     fifty times as long as they work.
     """
-    with threadpool_limits(1, user_api="openmp"):
+    with _controller().limit(limits=1, user_api="openmp"):
         return work(*arguments)
+
+
+@contextmanager
+def linear_algebra_on_one_core() -> Iterator[None]:
+    """Keeps BLAS, whose limit is one for all threads, from spreading over cores that have other work."""
+    with _controller().limit(limits=1, user_api="blas"):
+        yield
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    # Looking for the libraries calls Python from C, where an interrupt of the user would be lost: only the main
+    # thread gets interrupts.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(ThreadpoolController).result()

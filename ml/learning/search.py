@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
-from threadpoolctl import threadpool_limits
 
 from ml.declaration import Prediction
 from ml.errors import DataError
@@ -16,6 +15,7 @@ from ml.learning.blend import weigh
 from ml.learning.budget import Budget
 from ml.learning.calibrate import Calibrator, calibrate
 from ml.learning.candidates import TRIAL_SHARE, Facts, candidates
+from ml.learning.cores import linear_algebra_on_one_core
 from ml.learning.dataset import Dataset, Fold, Rows, Split, thin
 from ml.learning.portfolio import LOSSES, find
 from ml.learning.race import Race, Trial, Tried, overhead
@@ -114,7 +114,7 @@ def _quiet() -> Iterator[None]:
 
     Linear algebra keeps to one core, as its threads would only be in the way of the fits beside it.
     """
-    with warnings.catch_warnings(), threadpool_limits(1, user_api="blas"):
+    with warnings.catch_warnings(), linear_algebra_on_one_core():
         warnings.simplefilter("ignore")
         yield
 

@@ -174,7 +174,7 @@ def test_a_clean_table_raises_no_alarm(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in TABLES if not name.startswith("weekly")])
 def test_one_thing_under_several_ids_is_an_error(name: str) -> None:
     frame = TABLES[name]()
-    again = frame.sample(frac=0.3, random_state=1).assign(id=lambda rows: rows["id"] + 10_000)
+    again = frame.sample(frac=0.5, random_state=1).assign(id=lambda rows: rows["id"] + 10_000)
     numbers = [column for column in frame if column.startswith("f")]
     noise = np.random.default_rng(2).normal(size=(len(again), len(numbers)))
     again[numbers] += 0.01 * frame[numbers].std().to_numpy() * noise
@@ -190,7 +190,7 @@ def test_rows_on_both_sides_of_the_split_are_an_error(name: str) -> None:
         again = frame[frame["as_of"] > last - pd.Timedelta(days=28)]
         again = again.assign(as_of=again["as_of"] - pd.Timedelta(days=70))
     else:
-        again = frame.sample(frac=0.2, random_state=1)
+        again = frame.sample(frac=0.4, random_state=1)
     found = leaks(pd.concat([frame, again.assign(id=again["id"] + 10_000)], ignore_index=True))
     assert [finding.level for finding in found if finding.check == "duplicated rows"] == ["error"]
 
