@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -35,7 +36,14 @@ class Place:
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """Start a martlet command in a process of its own."""
         command = [*MARTLET, *arguments, "--project-dir", str(self.directory)]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # Tests that a shell started in the background would hand on that Ctrl-C is ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
 
     def sql(self, statement: str) -> pd.DataFrame:
         """Run SQL on the warehouse."""
