@@ -39,6 +39,7 @@ TRUSTED_TYPES = frozenset(
         "ml.learning.blend.SeveralEncoders",
         "ml.learning.blend.TargetScale",
         "ml.learning.calibrate.Calibrator",
+        "functools.partial",  # of a function that is trusted itself, as boosting on categories holds one
         "numpy.dtype",
         "sklearn._loss.link.Interval",
         "sklearn._loss.link.LogLink",
@@ -47,6 +48,7 @@ TRUSTED_TYPES = frozenset(
         "sklearn.model_selection._split.KFold",
         "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
         "sklearn.tree._tree.Tree",
+        "sklearn.utils.validation.check_array",
     }
 )
 

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 
 from ml.declaration import Prediction, Search
 from ml.errors import DataError, PipelineError
-from ml.learning import portfolio
+from ml.learning import candidates, portfolio
 from ml.learning.pipelines import dump, fetch, load, store
 from tests.ml.frames import declare, declare_spend, fitted, weekly
 
@@ -55,6 +55,16 @@ def test_a_row_is_scored_alike_alone_and_in_company(name: str) -> None:
     whole = model.predict(dataset.features)["prediction"]
     alone = [model.predict(dataset.features.iloc[[row]])["prediction"][0] for row in range(10)]
     assert np.allclose(whole[:10], alone, rtol=1e-12)
+
+
+@pytest.mark.parametrize("declared", [declare, declare_spend])
+@pytest.mark.parametrize("listed", candidates.FIRST, ids=lambda listed: f"{listed.estimator}-{listed.style}")
+def test_every_listed_candidate_can_be_stored(
+    listed: candidates.Candidate, declared: Callable[..., Prediction], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(candidates, "FIRST", (listed,))
+    model, dataset = fitted(declared(search=Search(1.0, trials=1)), weekly(customers=30, weeks=16))
+    assert load(dump(model)).predict(dataset.features).equals(model.predict(dataset.features))
 
 
 def test_strange_rows_are_scored() -> None:
