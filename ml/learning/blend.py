@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, TransformerMixin
 
-from ml.learning.calibrate import Calibrator
+from ml.learning.calibrate import Calibrator, temper
 from ml.learning.encode import FeatureEncoder
 
 Array = NDArray[np.float64]
@@ -62,15 +62,25 @@ class Member:
         models: the fitted estimators, whose outputs are averaged.
         scales: how each of them had its target scaled while learning (see `TargetScale`).
         weight: its share of the blend.
+        temperature: of its probabilities (see `calibrate.temper`).
     """
 
-    def __init__(self, start: int, stop: int, models: list[Any], scales: list["TargetScale"], weight: float) -> None:
+    def __init__(
+        self,
+        start: int,
+        stop: int,
+        models: list[Any],
+        scales: list["TargetScale"],
+        weight: float,
+        temperature: float = 1.0,
+    ) -> None:
         """Put the parts together."""
         self.start = start
         self.stop = stop
         self.models = models
         self.scales = scales
         self.weight = weight
+        self.temperature = temperature
 
     def values(self, matrix: Array) -> Array:
         """(n,) values of a regression."""
@@ -85,7 +95,7 @@ class Member:
         total = np.zeros((len(matrix), classes))
         for model in self.models:
             total[:, model.classes_.astype(np.intp)] += model.predict_proba(part)
-        return total / len(self.models)
+        return temper(total / len(self.models), self.temperature)
 
 
 class TargetScale:

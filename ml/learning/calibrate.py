@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
+from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
 from ml.learning.measures import SMALLEST
@@ -42,7 +43,7 @@ class Calibrator:
             self._fit_beta(y, output)
         else:
             self.kind = "temperature"
-            self.temperature = _temperature(y, output)
+            self.temperature = best_temperature(y, output)
         return self
 
     def apply(self, output: Array) -> Array:
@@ -51,7 +52,7 @@ class Calibrator:
             logit = _sides(output) @ self.slopes + self.offset
             return np.asarray(1 / (1 + np.exp(-logit)))
         if self.kind == "temperature":
-            return _softmax(np.log(np.clip(output, SMALLEST, 1)) / self.temperature)
+            return temper(output, self.temperature)
         return output
 
     def _fit_beta(self, y: Array, output: Array) -> None:
@@ -86,6 +87,32 @@ def calibrate(y: Array, output: Array, parts: Sequence[NDArray[np.intp]]) -> Cal
     return Calibrator().fit(y, output) if helps else Calibrator()
 
 
+def best_temperature(y: Array, output: Array) -> float:
+    """The temperature at which outputs are most probable; 1, which changes nothing, where rows are few.
+
+    Args:
+        y: (n,) positions of classes.
+        output: (n,) probabilities of the positive class of two, or (n, classes).
+    """
+    if len(y) < FEWEST_ROWS:
+        return 1.0
+
+    def loss(log_temperature: float) -> float:
+        return float(_losses(y, temper(output, float(np.exp(log_temperature)))).mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-2, 2), method="bounded").x))
+
+
+def temper(output: Array, temperature: float) -> Array:
+    """Probabilities of the same shape, surer of themselves the lower the temperature."""
+    if temperature == 1:
+        return output
+    if output.ndim == 1:
+        inside = np.clip(output, SMALLEST, 1 - SMALLEST)
+        return np.asarray(expit(logit(inside) / temperature))
+    return _softmax(np.log(np.clip(output, SMALLEST, 1)) / temperature)
+
+
 def _sides(output: Array) -> Array:
     inside = np.clip(output, 1e-9, 1 - 1e-9)
     return np.column_stack([np.log(inside), -np.log1p(-inside)])
@@ -94,15 +121,6 @@ def _sides(output: Array) -> Array:
 def _losses(y: Array, output: Array) -> Array:
     given = np.where(y == 1, output, 1 - output) if output.ndim == 1 else output[np.arange(len(y)), y.astype(np.intp)]
     return np.asarray(-np.log(np.clip(given, SMALLEST, 1)))
-
-
-def _temperature(y: Array, output: Array) -> float:
-    logs = np.log(np.clip(output, SMALLEST, 1))
-
-    def loss(log_temperature: float) -> float:
-        return float(_losses(y, _softmax(logs / np.exp(log_temperature))).mean())
-
-    return float(np.exp(minimize_scalar(loss, bounds=(-2, 2), method="bounded").x))
 
 
 def _softmax(logits: Array) -> Array:

@@ -1,18 +1,20 @@
 """What a search tries: estimators with parameters, in order of expected worth, bounded by the size of the data."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ml.learning.portfolio import PORTFOLIO, Family, Parameters, find
 
-# What one iteration of a boosting takes on one core, in seconds: a fixed part, and a part for each cell of the matrix.
+# What a tree of a boosting takes on one core, in seconds: a fixed part, and parts for each leaf and cell of the matrix.
 # Only orders of magnitude matter: they bound how long one fit may take, by the size of the data and never by the clock.
-ITERATION_SECONDS, CELL_SECONDS = 1.5e-3, 8e-9
+TREE_SECONDS, LEAF_SECONDS, CELL_SECONDS = 0.4e-3, 4e-5, 8e-9
 TRIAL_SHARE = 0.12  # of the budget, for one trial on all its folds
 MOST_ITERATIONS, FEWEST_ITERATIONS = 1_000, 30
-NETWORK_STEPS, FEW_ROWS = 1_000, 3_000  # steps of a network's solver, in smaller batches where rows are few
+NETWORK_STEPS, STEP_SECONDS = (500, 3_000), 0.7e-3  # how many steps a network's solver takes, and one step's seconds
+FEW_ROWS = 3_000  # where the steps are of smaller batches
+NEAR_LEADER = 0.5  # of the boostings that are drawn once the list is through
 STEPS_TO_LEARN = 8.0  # learning rate times iterations that a boosting should at least come to
 
 
@@ -54,11 +56,10 @@ class Facts:
     is_amount: bool
     is_positive: bool
 
-    @property
-    def iterations(self) -> int:
-        """How many iterations one fit may take."""
-        each = self.trees * (ITERATION_SECONDS + CELL_SECONDS * self.rows * self.features)
-        return int(np.clip(self.fit_seconds / each, FEWEST_ITERATIONS, MOST_ITERATIONS))
+    def iterations(self, leaves: int) -> int:
+        """How many iterations one fit of a boosting may take whose trees have so many leaves."""
+        tree = TREE_SECONDS + LEAF_SECONDS * leaves + CELL_SECONDS * self.rows * self.features
+        return int(np.clip(self.fit_seconds / (self.trees * tree), FEWEST_ITERATIONS, MOST_ITERATIONS))
 
 
 _BOOST, _TREES, _FOREST = "hist_gradient_boosting", "extra_trees", "random_forest"
@@ -91,6 +92,15 @@ FIRST: tuple[Candidate, ...] = (
     Candidate("kernel", {"n_components": 500, "penalty": 3.0}),
 )
 
+# What a drawn boosting may be, from small to large.
+RATES = (0.02, 0.12)
+BOOSTING: dict[str, tuple[float, ...]] = {
+    "max_leaf_nodes": (4, 6, 10, 16, 24, 40, 64),
+    "min_samples_leaf": (5, 10, 20, 40, 80),
+    "l2_regularization": (0.0, 0.3, 3.0, 10.0),
+    "max_features": (0.2, 0.35, 0.5, 0.75, 1.0),
+}
+
 # Counts and amounts are often learned better by the Poisson deviance, whatever the metric.
 AMOUNTS: tuple[Candidate, ...] = (
     Candidate(_BOOST, {"loss": "poisson", "learning_rate": 0.06, "max_leaf_nodes": 15, "min_samples_leaf": 30}),
@@ -98,13 +108,16 @@ AMOUNTS: tuple[Candidate, ...] = (
 )
 
 
-def candidates(facts: Facts, wanted: tuple[str, ...], seed: int) -> Iterator[Candidate]:
+def candidates(
+    facts: Facts, wanted: tuple[str, ...], seed: int, leader: Callable[[], Candidate | None]
+) -> Iterator[Candidate]:
     """What to try, best first: the fixed list as far as it fits, then variations without end.
 
     Args:
         facts: about the rows to learn from.
         wanted: names or import paths that the declaration allows; all of the portfolio if empty.
         seed: of the variations.
+        leader: tells the best boosting so far; some variations are near to it.
     """
     names = wanted or tuple(PORTFOLIO)
     listed = (*FIRST[:2], *(AMOUNTS if facts.is_amount else ()), *FIRST[2:])
@@ -116,7 +129,7 @@ def candidates(facts: Facts, wanted: tuple[str, ...], seed: int) -> Iterator[Can
     drawn = [name for name in drawn if _suits(Candidate(name, {}), facts)]
     random = np.random.default_rng(seed)
     while drawn:
-        yield _bounded(_draw(str(random.choice(drawn)), facts, random), facts)
+        yield _bounded(_draw(str(random.choice(drawn)), facts, leader(), random), facts)
 
 
 def _bounded(candidate: Candidate, facts: Facts) -> Candidate:
@@ -126,14 +139,16 @@ def _bounded(candidate: Candidate, facts: Facts) -> Candidate:
         return replace(candidate, parameters={**candidate.parameters, "solver": "lbfgs"})
     if candidate.estimator == "neural_network":
         batch = 64 if facts.rows < FEW_ROWS else 256
-        passes = int(np.clip(NETWORK_STEPS * batch / facts.rows, 10, 200))
+        steps = np.clip(facts.fit_seconds / STEP_SECONDS, *NETWORK_STEPS)
+        passes = int(np.clip(steps * batch / facts.rows, 5, 200))
         return replace(candidate, parameters={**candidate.parameters, "batch_size": batch, "max_iter": passes})
     if candidate.estimator in SPLIT_SECONDS:
         return replace(candidate, parameters={**candidate.parameters, "n_estimators": _trees(candidate, facts)})
     if not candidate.family.grows:
         return candidate
-    rate = max(float(candidate.parameters["learning_rate"]), STEPS_TO_LEARN / facts.iterations)
-    return replace(candidate, parameters={**candidate.parameters, "learning_rate": rate, "max_iter": facts.iterations})
+    iterations = facts.iterations(int(candidate.parameters["max_leaf_nodes"]))
+    rate = max(float(candidate.parameters["learning_rate"]), STEPS_TO_LEARN / iterations)
+    return replace(candidate, parameters={**candidate.parameters, "learning_rate": rate, "max_iter": iterations})
 
 
 def _trees(candidate: Candidate, facts: Facts) -> int:
@@ -151,7 +166,7 @@ def _suits(candidate: Candidate, facts: Facts) -> bool:
     return has_codes and has_sign and facts.rows <= candidate.family.most_rows
 
 
-def _draw(name: str, facts: Facts, random: np.random.Generator) -> Candidate:
+def _draw(name: str, facts: Facts, leader: Candidate | None, random: np.random.Generator) -> Candidate:
     if name == _TREES:
         leaf, share = int(random.choice([1, 2, 3, 5, 10, 20])), float(random.choice([0.2, 0.4, 0.7, 1.0]))
         return Candidate(name, {"min_samples_leaf": leaf, "max_features": share}, is_drawn=True)
@@ -165,17 +180,29 @@ def _draw(name: str, facts: Facts, random: np.random.Generator) -> Candidate:
         width, alpha = int(random.choice([48, 96, 192])), _between(1e-4, 1.0, random)
         layers = (width, width // 2) if random.random() < 0.7 else (width,)
         return Candidate(name, {**_NETWORK, "hidden_layer_sizes": layers, "alpha": alpha}, is_drawn=True)
+    if leader and random.random() < NEAR_LEADER:
+        return _near(leader, random)
     parameters: Parameters = {
-        "learning_rate": _between(0.02, 0.12, random),
-        "max_leaf_nodes": int(random.choice([4, 6, 10, 16, 24, 40, 64])),
-        "min_samples_leaf": int(random.choice([5, 10, 20, 40, 80])),
-        "l2_regularization": float(random.choice([0.0, 0.3, 3.0, 10.0])),
-        "max_features": float(random.choice([0.2, 0.35, 0.5, 0.75, 1.0])),
+        "learning_rate": _between(*RATES, random),
+        **{name: steps[int(random.integers(len(steps)))] for name, steps in BOOSTING.items()},
     }
     if facts.is_amount and random.random() < 0.3:
         parameters["loss"] = "poisson"
     style = "codes" if facts.has_categories and random.random() < 0.5 else "tree"
     return Candidate(name, parameters, style=style, is_drawn=True)
+
+
+def _near(leader: Candidate, random: np.random.Generator) -> Candidate:
+    """A boosting with another learning rate and two of its parameters a step away."""
+    parameters = {key: value for key, value in leader.parameters.items() if key != "max_iter"}
+    rate = float(parameters["learning_rate"]) * float(np.exp(random.normal(0, 0.4)))
+    parameters["learning_rate"] = float(f"{np.clip(rate, *RATES):.3g}")
+    for name in random.choice(list(BOOSTING), 2, replace=False):
+        steps = BOOSTING[name]
+        place = int(np.argmin([abs(step - parameters.get(name, steps[-1])) for step in steps]))
+        moved = place + int(random.choice([-1, 1]))
+        parameters[str(name)] = steps[int(np.clip(moved, 0, len(steps) - 1))]
+    return Candidate(leader.estimator, parameters, leader.style, is_drawn=True)
 
 
 def _between(low: float, high: float, random: np.random.Generator) -> float:

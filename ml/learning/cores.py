@@ -1,16 +1,19 @@
 """Uses all cores, but lets no fit or prediction spread over several of them."""
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar
 
 from joblib import cpu_count
+from joblib.externals.loky import get_reusable_executor
 from threadpoolctl import ThreadpoolController
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Submit = Callable[..., "Future[Any]"]
 
 
 def in_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
@@ -26,6 +29,34 @@ def one_core(work: Callable[..., Result], *arguments: Any) -> Result:  # noqa: A
     fifty times as long as they work.
     """
     with _controller().limit(limits=1, user_api="openmp"):
+        return work(*arguments)
+
+
+@contextmanager
+def workers(count: int, *, are_processes: bool = False) -> Iterator[Submit]:
+    """Starts independent fits in threads, or in processes where fits are mostly Python; yields how to start one.
+
+    Fits that have begun when the context ends are not waited for. Processes are kept for a while for the next use.
+    """
+    if are_processes:
+        pool = get_reusable_executor(count)
+        try:
+            yield partial(pool.submit, _quietly)
+        except BaseException:
+            pool.shutdown(wait=False, kill_workers=True)
+            raise
+        return
+    threads = ThreadPoolExecutor(count)
+    try:
+        yield threads.submit
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _quietly(work: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
+    """The result of a call without its warnings: another process does not know that they are not wanted."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         return work(*arguments)
 
 

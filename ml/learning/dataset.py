@@ -19,7 +19,7 @@ FOLDS = 3  # periods to validate on, where there is time
 MANY_FOLDS, FEW_FOLDS, FEW_ROWS = 8, 5, 3_000
 TEST_SHARE = 0.2  # of the entities, where there is no time
 # A period to validate on grows by whole as-ofs until it holds this many rows, or this share of all if that is fewer.
-PERIOD_ROWS, PERIOD_SHARE = 500, 0.1
+PERIOD_ROWS, PERIOD_SHARE = 2_000, 0.1
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import KFold
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
 
 STYLES = ("tree", "codes", "linear", "spline")
@@ -134,11 +134,12 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
     def _codes(self) -> OrdinalEncoder:
         return OrdinalEncoder(max_categories=MOST_CODES, handle_unknown="use_encoded_value", unknown_value=np.nan)
 
-    def _means(self) -> TargetEncoder:
+    def _means(self) -> TargetEncoder | Pipeline:
         # Unshuffled: rows come in blocks of time or of entities (see dataset.Split), so that the rows of one entity
         # do not give each other's outcome away.
         target_type = "continuous" if self.task == "regression" else "auto"
-        return TargetEncoder(target_type=target_type, cv=KFold(MEAN_FOLDS))
+        means = TargetEncoder(target_type=target_type, cv=KFold(MEAN_FOLDS))
+        return means if self.style == "tree" else make_pipeline(means, StandardScaler())
 
 
 def add_bends(matrix: Matrix, knots: Matrix) -> Matrix:
@@ -168,7 +169,7 @@ def _varies(matrix: Matrix) -> NDArray[np.bool_]:
     return varies
 
 
-def _widths(encoder: OneHotEncoder | TargetEncoder | OrdinalEncoder, names: list[str]) -> list[int]:
+def _widths(encoder: OneHotEncoder | TargetEncoder | Pipeline | OrdinalEncoder, names: list[str]) -> list[int]:
     """How many output columns each input column of a fitted encoder has."""
     outputs = encoder.get_feature_names_out([str(position) for position in range(len(names))])
     starts = [str(output).split("_", 1)[0] for output in outputs]

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,55 +12,27 @@ from numpy.typing import NDArray
 from ml.declaration import Prediction
 from ml.learning.blend import bounded
 from ml.learning.budget import Budget
+from ml.learning.calibrate import best_temperature, temper
 from ml.learning.candidates import Candidate
+from ml.learning.cores import Submit, workers
 from ml.learning.dataset import Dataset, Fold
 from ml.learning.fitting import Encodings, FoldFit, best_iterations, fit_fold, fold_output
-from ml.learning.portfolio import Parameters
 from ml.learning.scorers import Judge
+from ml.learning.standings import Standings, Trial, Tried
 
 Array = NDArray[np.float64]
 
 # Below this many rows a fit is mostly Python, which does one thing at a time: threads would only wait for each other.
-FEWEST_ROWS_FOR_THREADS = 2_000
+# Processes don't, but take two seconds to start.
+FEWEST_ROWS_FOR_THREADS, SECONDS_FOR_PROCESSES = 2_000, 20.0
 # With at most so many rows, this many fits are averaged.
 BAGS = ((3_000, 8), (10_000, 4), (30_000, 2))
 SAFETY = 1.2  # fits take longer than they did before, if anything
 SKIPS = 8  # candidates passed over as too slow before a search ends early
-FINALISTS = 3  # trials that a blend is likely to consist of
 MOST_OF_BUDGET = 0.4  # that may be kept for fitting the blend once
 MOST_FOR_BAGS = 0.25  # that may be kept for fitting its members several times
 OVERHEAD, LEAST_OVERHEAD = 0.05, 1.0  # of the budget, and seconds, for weighing, testing and storing
 STOPPED = "stopped: behind on its first fold, or no time left"
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One candidate, tried on every fold.
-
-    `score` is the score of its out-of-fold predictions and `score_std` its deviation between folds, both NaN unless
-    the status is "ok"; `rows` is the number of rows that the largest fold learned from; `status` is "ok",
-    "failed: …" or "stopped: …".
-    """
-
-    number: int
-    estimator: str
-    parameters: Parameters
-    rows: int
-    score: float
-    score_std: float
-    seconds: float
-    status: str
-
-
-@dataclass(frozen=True)
-class Tried:
-    """A trial with what it leaves behind: out-of-fold output, best number of iterations, and seconds of a fit."""
-
-    trial: Trial
-    candidate: Candidate
-    output: Array
-    iterations: int | None
-    fit_seconds: float
 
 
 @dataclass
@@ -89,12 +61,20 @@ class Race:
         self._judge, self._budget = judge, budget
         self._encodings = Encodings(dataset, folds, prediction.task)
         self._rows = max(len(learn) for learn, _ in folds)
-        self.workers = cpu_count() if self._rows >= FEWEST_ROWS_FOR_THREADS else 1
+        has_few_rows = self._rows < FEWEST_ROWS_FOR_THREADS
+        self.are_processes = has_few_rows and budget.has_clock and budget.seconds >= SECONDS_FOR_PROCESSES
+        self.workers = 1 if has_few_rows and not self.are_processes else cpu_count()
         target = np.concatenate([dataset.known_target[rows] for fold in folds for rows in fold])
         self._bounds = float(target.min()), float(target.max())
+        self._outcome = np.concatenate([dataset.known_target[judged] for _, judged in folds])
         self._first_losses: list[float] = []
-        self.tried: list[Tried] = []
+        self.standings = Standings(judge)
         self.trials: list[Trial] = []
+
+    @property
+    def tried(self) -> list[Tried]:
+        """The trials that came to their end."""
+        return self.standings.tried
 
     def run(self, upcoming: Iterator[Candidate]) -> Iterator[tuple[int, Candidate]]:
         """Try one candidate after the other; yields number and candidate of each when it starts.
@@ -102,29 +82,24 @@ class Race:
         The first candidate is always tried to its end.
         """
         running: list[_Running] = []
-        pool = ThreadPoolExecutor(self.workers)
-        try:
+        with workers(self.workers, are_processes=self.are_processes) as submit:
             while True:
                 while self._waiting(running) < self.workers:
                     candidate = self._next(upcoming, running)
                     if candidate is None:
                         break
-                    running.append(self._start(candidate, pool, len(self.trials) + len(running) + 1))
+                    running.append(self._start(candidate, submit, len(self.trials) + len(running) + 1))
                     yield running[-1].number, candidate
                 if not running:
                     break
                 running = self._settle(running)
-        finally:
-            # A fit under way can't be stopped: nobody waits for it.
-            pool.shutdown(wait=False, cancel_futures=True)
         self.trials.sort(key=lambda trial: trial.number)
-        self.tried.sort(key=lambda tried: tried.trial.number)
 
     def reserve(self) -> float:
         """The seconds that fitting the blend is likely to take: on the training rows, and on all closed ones."""
-        best = sorted(self.tried, key=lambda tried: -tried.trial.score)[:FINALISTS]
-        once = self.fitting_seconds([(tried, 1) for tried in best])
-        bagged = self.fitting_seconds([(tried, self.bags(tried)) for tried in best])
+        likely = [tried for tried, _ in self.standings.likely_blend()]
+        once = self.fitting_seconds([(tried, 1) for tried in likely])
+        bagged = self.fitting_seconds([(tried, self.bags(tried)) for tried in likely])
         kept = max(min(once, MOST_OF_BUDGET * self._budget.seconds), min(bagged, MOST_FOR_BAGS * self._budget.seconds))
         return kept + overhead(self._budget)
 
@@ -150,7 +125,8 @@ class Race:
     def _next(self, upcoming: Iterator[Candidate], running: Sequence[_Running]) -> Candidate | None:
         started = len(self.trials) + len(running)
         if not self._budget.has_clock:
-            return None if started >= (self._budget.trials or 0) else next(upcoming, None)
+            # One after the other, since what is drawn depends on what was found.
+            return None if running or started >= (self._budget.trials or 0) else next(upcoming, None)
         if not self.tried:  # nothing is known of how long a trial takes
             return None if running else next(upcoming, None)
         busy = sum(self._trial_seconds(trial.candidate) * self._share_left(trial) for trial in running)
@@ -178,11 +154,16 @@ class Race:
         trees = max(len(self._dataset.classes), 1) if candidate.family.grows else 1
         return candidate.family.cost * (trees if trees > 2 else 1)
 
-    def _start(self, candidate: Candidate, pool: ThreadPoolExecutor, number: int) -> _Running:
+    def _start(self, candidate: Candidate, submit: Submit, number: int) -> _Running:
         def work(fold: int) -> FoldFit:
             return fit_fold(candidate, self._encodings.of(fold, candidate.family.style), self._prediction)
 
-        return _Running(number, candidate, [pool.submit(work, fold) for fold in range(len(self._folds))])
+        folds = range(len(self._folds))
+        if not self.are_processes:
+            return _Running(number, candidate, [submit(work, fold) for fold in folds])
+        encoded = [self._encodings.of(fold, candidate.family.style) for fold in folds]
+        futures = [submit(fit_fold, candidate, fold, self._prediction) for fold in encoded]
+        return _Running(number, candidate, futures)
 
     def _settle(self, running: list[_Running]) -> list[_Running]:
         """Wait until a fold is done, or time is up; returns the trials that go on."""
@@ -228,6 +209,7 @@ class Race:
             fits = [future.result() for future in trial.futures]
             iterations = best_iterations(fits)
             outputs = [self._output(number, trial.candidate, fit, iterations) for number, fit in enumerate(fits)]
+            temperature, outputs = self._tempered(outputs)
             scores = self._judge.each(outputs)
         except CancelledError:
             self._leave(trial, seconds, STOPPED)
@@ -244,7 +226,14 @@ class Race:
         done = Trial(trial.number, name, parameters, self._rows, value, float(np.std(scores)), seconds, "ok")
         self.trials.append(done)
         seconds_each = float(np.mean([fit.seconds for fit in fits]))
-        self.tried.append(Tried(done, trial.candidate, output, iterations, seconds_each))
+        self.standings.add(Tried(done, trial.candidate, output, temperature, iterations, seconds_each))
+
+    def _tempered(self, outputs: list[Array]) -> tuple[float, list[Array]]:
+        """Probabilities as sure of themselves as the outcomes allow, since a blend should mix like with like."""
+        if self._prediction.task == "regression":
+            return 1.0, outputs
+        temperature = best_temperature(self._outcome, np.concatenate(outputs))
+        return temperature, [temper(output, temperature) for output in outputs]
 
     def _leave(self, trial: _Running, seconds: float, status: str) -> None:
         name, parameters = trial.candidate.estimator, trial.candidate.parameters

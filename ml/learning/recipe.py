@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from joblib import cpu_count
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
@@ -12,7 +13,7 @@ from ml.declaration import Prediction
 from ml.learning.blend import BlendClassifier, BlendRegressor, Member, SeveralEncoders
 from ml.learning.calibrate import Calibrator
 from ml.learning.candidates import Candidate
-from ml.learning.cores import in_threads
+from ml.learning.cores import in_threads, workers
 from ml.learning.dataset import Dataset, Rows, thin
 from ml.learning.encode import FeatureEncoder
 from ml.learning.fitting import encode, fit_rows
@@ -24,11 +25,12 @@ BAG_SHARE = 0.125  # of the rows, left out of each bag
 
 @dataclass(frozen=True)
 class Part:
-    """A candidate of the blend with its number of iterations, its weight, and how many times it is fitted."""
+    """A candidate of the blend: its number of iterations, weight, temperature, and how many times it is fitted."""
 
     candidate: Candidate
     iterations: int | None
     weight: float
+    temperature: float
     bags: int
 
     @property
@@ -66,8 +68,10 @@ class _Rows:
     target: Array
 
 
-def fit_recipe(recipe: Recipe, dataset: Dataset, row_sets: Sequence[Rows], prediction: Prediction) -> list[Pipeline]:
-    """The recipe fitted on each set of rows, all cores at work.
+def fit_recipe(
+    recipe: Recipe, dataset: Dataset, row_sets: Sequence[Rows], prediction: Prediction, *, are_processes: bool = False
+) -> list[Pipeline]:
+    """The recipe fitted on each set of rows, all cores at work, in threads or in processes (see `cores.workers`).
 
     A part with several bags is fitted on random parts of the rows, and their outputs are averaged (Breiman, "Bagging
     predictors", 1996; without replacement: Bühlmann and Yu, "Analyzing bagging", 2002).
@@ -75,13 +79,9 @@ def fit_recipe(recipe: Recipe, dataset: Dataset, row_sets: Sequence[Rows], predi
     whole = [_encoded(recipe, dataset, thin(dataset, rows, recipe.most_rows), prediction) for rows in row_sets]
     jobs = [(rows, part, bag) for rows in whole for part in recipe.parts for bag in range(part.bags)]
 
-    def fit(job: tuple[_Rows, Part, int]) -> tuple[BaseEstimator, object]:
-        rows, part, bag = job
-        chosen = _bag(len(rows.target), bag, part.bags, prediction.seed)
-        matrix, target, seed = rows.matrices[part.style][chosen], rows.target[chosen], prediction.seed + bag
-        return fit_rows(part.candidate, rows.encoders[part.style], matrix, target, prediction, part.iterations, seed)
-
-    fitted = iter(in_threads(fit, jobs))
+    with workers(cpu_count(), are_processes=are_processes) as submit:
+        futures = [submit(_fit, rows, part, bag, prediction) for rows, part, bag in jobs]
+        fitted = iter([future.result() for future in futures])
     pipelines = []
     for rows in whole:
         encoders = SeveralEncoders(list(rows.encoders.values()))
@@ -90,10 +90,16 @@ def fit_recipe(recipe: Recipe, dataset: Dataset, row_sets: Sequence[Rows], predi
         for part in recipe.parts:
             models, scales = zip(*(next(fitted) for _ in range(part.bags)), strict=True)
             stop = starts[part.style] + rows.matrices[part.style].shape[1]
-            members.append(Member(starts[part.style], stop, list(models), list(scales), part.weight))
+            members.append(Member(starts[part.style], stop, list(models), list(scales), part.weight, part.temperature))
         model = _joined(members, recipe, dataset, rows.target)
         pipelines.append(Pipeline([("encode", encoders), ("model", model)]))
     return pipelines
+
+
+def _fit(rows: _Rows, part: Part, bag: int, prediction: Prediction) -> tuple[BaseEstimator, object]:
+    chosen = _bag(len(rows.target), bag, part.bags, prediction.seed)
+    matrix, target, seed = rows.matrices[part.style][chosen], rows.target[chosen], prediction.seed + bag
+    return fit_rows(part.candidate, rows.encoders[part.style], matrix, target, prediction, part.iterations, seed)
 
 
 def _encoded(recipe: Recipe, dataset: Dataset, rows: Rows, prediction: Prediction) -> _Rows:

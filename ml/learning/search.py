@@ -11,16 +11,16 @@ from sklearn.pipeline import Pipeline
 
 from ml.declaration import Prediction
 from ml.errors import DataError
-from ml.learning.blend import weigh
 from ml.learning.budget import Budget
 from ml.learning.calibrate import Calibrator, calibrate
 from ml.learning.candidates import TRIAL_SHARE, Facts, candidates
 from ml.learning.cores import linear_algebra_on_one_core
 from ml.learning.dataset import Dataset, Fold, Rows, Split, thin
 from ml.learning.portfolio import LOSSES, find
-from ml.learning.race import Race, Trial, Tried, overhead
+from ml.learning.race import Race, overhead
 from ml.learning.recipe import Part, Recipe, fit_recipe
 from ml.learning.scorers import Judge
+from ml.learning.standings import Trial, Tried
 
 # Rows that a fold's training may have: enough for a good choice, few enough for several trials in the budget.
 ROWS_PER_SECOND, FEWEST_ROWS = 3_000, 10_000
@@ -28,7 +28,6 @@ MOST_JUDGED = 30_000  # rows that judge one fold
 # With more rows than the first number to learn from, the second number of folds tells candidates apart.
 ENOUGH_FOLDS = ((60_000, 1), (10_000, 3))
 NONE_SUITS = "none of the declared estimators suits so many rows and this metric: leave `estimators` out"
-MOST_BLENDED = 12  # best trials that may join the blend
 
 Progress = Callable[[float, str], None]
 
@@ -94,7 +93,9 @@ def search(
     judge = Judge(prediction.metric, prediction.task, targets, is_pooled=dataset.as_of is None)
     with _quiet():
         race = Race(dataset, folds, prediction, judge, budget)
-        upcoming = candidates(_facts(dataset, folds, prediction, race), prediction.estimators, prediction.seed)
+        upcoming = candidates(
+            _facts(dataset, folds, prediction, race), prediction.estimators, prediction.seed, race.standings.leader
+        )
         for number, candidate in race.run(upcoming):
             progress(_done(number, budget), f"trial {number}: {candidate.estimator}")
         if not race.tried:
@@ -103,9 +104,9 @@ def search(
         progress(_done(len(race.trials), budget), "blending")
         recipe, validation = _blend(dataset, folds, race, judge, budget)
         progress(1.0, f"fitting {recipe.name}")
-        estimator, final = fit_recipe(recipe, dataset, (split.train, dataset.closed), prediction)
-    best = max(race.tried, key=lambda tried: tried.trial.score).trial
-    return SearchResult(tuple(race.trials), best, recipe, validation, estimator, final)
+        row_sets = split.train, dataset.closed
+        estimator, final = fit_recipe(recipe, dataset, row_sets, prediction, are_processes=race.are_processes)
+    return SearchResult(tuple(race.trials), race.standings.best.trial, recipe, validation, estimator, final)
 
 
 @contextmanager
@@ -155,20 +156,24 @@ def _done(number: int, budget: Budget) -> float:
 def _blend(
     dataset: Dataset, folds: Sequence[Fold], race: Race, judge: Judge, budget: Budget
 ) -> tuple[Recipe, Validation]:
-    best = sorted(race.tried, key=lambda tried: -tried.trial.score)[:MOST_BLENDED]
-    weighting = weigh([tried.output for tried in best], judge.value)
-    parts = _affordable([(best[place], float(weighting.weights[place])) for place in weighting.chosen], race, budget)
+    parts = _affordable(race.standings.blend(), race, budget)
     output = np.tensordot([weight for _, weight, _ in parts], [tried.output for tried, _, _ in parts], axes=1)
     rows = np.concatenate([judged for _, judged in folds])
     y = dataset.known_target[rows]
     calibrator = calibrate(y, output, judge.parts) if dataset.classes else Calibrator()
     share = _time_to_fit(budget) / max(race.fitting_seconds([(tried, bags) for tried, _, bags in parts]), 1e-9)
     recipe = Recipe(
-        parts=tuple(Part(tried.candidate, tried.iterations, weight, bags) for tried, weight, bags in parts),
+        parts=tuple(
+            Part(tried.candidate, tried.iterations, weight, tried.temperature, bags) for tried, weight, bags in parts
+        ),
         calibrator=calibrator,
         most_rows=max(FEWEST_ROWS, int(len(dataset.closed) * min(share, 1.0))),
     )
     return recipe, Validation(rows, y, calibrator.apply(output), judge.parts)
+
+
+def _part(tried: Tried, weight: float, bags: int) -> Part:
+    return Part(tried.candidate, tried.iterations, weight, tried.temperature, bags)
 
 
 def _affordable(chosen: Sequence[tuple[Tried, float]], race: Race, budget: Budget) -> list[tuple[Tried, float, int]]:

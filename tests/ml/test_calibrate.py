@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ml.learning.calibrate import Calibrator, calibrate
+from ml.learning.calibrate import Calibrator, best_temperature, calibrate, temper
 from ml.learning.measures import expected_calibration_error, log_loss
 
 
@@ -61,6 +61,17 @@ def test_several_classes_are_cooled() -> None:
     weights = np.ones((1, len(y)))
     assert log_loss(y, calibrator.apply(hot), weights)[0] < log_loss(y, hot, weights)[0]
     assert np.allclose(calibrator.apply(hot).sum(axis=1), 1)
+
+
+def test_a_temperature_undoes_overconfidence_in_either_shape() -> None:
+    random = np.random.default_rng(0)
+    chance = random.uniform(0.05, 0.95, 5_000)
+    y = (random.random(5_000) < chance).astype(float)
+    sure = temper(chance, 0.5)
+    assert best_temperature(y, sure) == pytest.approx(2.0, abs=0.2)
+    assert np.allclose(temper(sure, 2.0), chance)
+    assert np.allclose(temper(np.column_stack([1 - sure, sure]), 2.0)[:, 1], chance)
+    assert best_temperature(y[:50], sure[:50]) == 1.0
 
 
 def test_few_rows_are_left_alone() -> None:

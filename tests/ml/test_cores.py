@@ -1,7 +1,10 @@
+import os
+import warnings
+
 import pytest
 from threadpoolctl import threadpool_info
 
-from ml.learning.cores import in_threads, one_core
+from ml.learning.cores import in_threads, one_core, workers
 
 
 def test_results_keep_the_order_of_the_items() -> None:
@@ -22,3 +25,17 @@ def test_a_call_has_one_thread_of_openmp() -> None:
     before = threads()
     assert one_core(threads) == {1}
     assert threads() == before
+
+
+def test_processes_work_beside_this_one_and_keep_warnings_to_themselves(capfd: pytest.CaptureFixture[str]) -> None:
+    with workers(1, are_processes=True) as submit:
+        assert submit(os.getpid).result() != os.getpid()
+        submit(warnings.warn, "not wanted").result()
+    with workers(1) as submit:
+        assert submit(os.getpid).result() == os.getpid()
+    assert "not wanted" not in capfd.readouterr().err
+
+
+def test_an_error_in_a_process_comes_through() -> None:
+    with pytest.raises(ZeroDivisionError), workers(1, are_processes=True) as submit:
+        submit(divmod, 1, 0).result()

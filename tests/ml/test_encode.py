@@ -76,6 +76,15 @@ def test_means_of_many_levels_do_not_leak_the_target(style: str) -> None:
     assert np.corrcoef(encoder.transform(features)[:, 0], target)[0, 1] > 0.3
 
 
+@pytest.mark.parametrize("style", ["linear", "spline"])
+def test_means_of_a_large_target_are_scaled_like_numbers(style: str) -> None:
+    random = np.random.default_rng(0)
+    features = pd.DataFrame({"place": random.integers(0, 60, 600).astype(str)})
+    target = 1e6 * features["place"].astype(float).to_numpy()
+    encoded = make_encoder({"place": "category"}, style, "regression").fit_transform(features, target)
+    assert encoded.std(axis=0) == pytest.approx(1)
+
+
 def test_means_exist_for_each_of_several_classes() -> None:
     dataset = churn()
     classes = np.arange(len(dataset)) % 3

@@ -98,7 +98,7 @@ def test_a_drawn_candidate_that_falls_behind_goes_no_further(monkeypatch: pytest
 
 def test_candidates_repeat_by_seed_and_never_end() -> None:
     def drawn(seed: int) -> list[Candidate]:
-        upcoming = candidates(FACTS, (), seed)
+        upcoming = candidates(FACTS, (), seed, lambda: None)
         return [next(upcoming) for _ in range(60)]
 
     assert drawn(1) == drawn(1)
@@ -106,15 +106,24 @@ def test_candidates_repeat_by_seed_and_never_end() -> None:
 
 
 def test_only_wanted_estimators_are_tried() -> None:
-    upcoming = candidates(FACTS, ("linear", "sklearn.naive_bayes.GaussianNB"), 0)
+    upcoming = candidates(FACTS, ("linear", "sklearn.naive_bayes.GaussianNB"), 0, lambda: None)
     names = [next(upcoming).estimator for _ in range(20)]
     assert names[0] == "sklearn.naive_bayes.GaussianNB"
     assert set(names[1:]) == {"linear"}
 
 
+def test_some_drawn_boostings_are_near_to_the_leader() -> None:
+    leader = Candidate("hist_gradient_boosting", {"learning_rate": 0.05, "max_leaf_nodes": 16, "max_iter": 7}, "codes")
+    upcoming = candidates(FACTS, ("hist_gradient_boosting",), 0, lambda: leader)
+    drawn = [candidate for candidate in (next(upcoming) for _ in range(60)) if candidate.is_drawn]
+    near = [one for one in drawn if one.style == "codes" and one.parameters["max_leaf_nodes"] in (10, 16, 24)]
+    assert len(drawn) / 4 < len(near) < len(drawn)
+    assert all(one.parameters["max_iter"] > 7 for one in drawn)
+
+
 def test_what_grows_is_bounded_by_the_size_of_the_data() -> None:
     small, large = (
-        next(candidates(Facts(rows, 30, 1, 2.0, False, False, False), (), 0)).parameters["max_iter"]
+        next(candidates(Facts(rows, 30, 1, 2.0, False, False, False), (), 0, lambda: None)).parameters["max_iter"]
         for rows in (1_000, 1_000_000)
     )
     assert large < small

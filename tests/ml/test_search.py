@@ -10,6 +10,7 @@ from ml.errors import DataError
 from ml.learning import portfolio
 from ml.learning import search as searching
 from ml.learning.dataset import Dataset, make_dataset, split_rows
+from ml.learning.recipe import fit_recipe
 from ml.learning.scorers import predict_output, score
 from ml.learning.search import SearchResult, search
 from tests.ml.frames import KINDS, churn, declare, declare_spend, spend, weekly
@@ -137,6 +138,16 @@ def test_few_rows_are_bagged() -> None:
     result = found(churn(), declare(search=Search(2.0, trials=1)))
     assert [part.bags for part in result.recipe.parts] == [8]
     assert len(result.final[-1].members[0].models) == 8
+
+
+def test_processes_fit_the_same_as_threads() -> None:
+    dataset, prediction = churn(), declare(search=Search(2.0, trials=3))
+    recipe = found(dataset, prediction).recipe
+    threads, processes = (
+        fit_recipe(recipe, dataset, [dataset.closed], prediction, are_processes=are_processes)[0]
+        for are_processes in (False, True)
+    )
+    assert np.array_equal(threads.predict_proba(dataset.features), processes.predict_proba(dataset.features))
 
 
 def test_many_rows_are_thinned_for_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
