@@ -13,6 +13,7 @@ from ml.check import duplicated_key, feature_columns, feature_kinds
 from ml.declaration import Prediction
 from ml.errors import DataError
 from ml.learning import pipelines
+from ml.learning.accelerate import accelerated
 from ml.learning.dataset import make_dataset
 from ml.learning.reasons import contributions
 from ml.project import Project
@@ -63,7 +64,7 @@ def score(
     _refuse_duplicates(prediction, warehouse, waiting)
 
     stored = pipelines.fetch(champion.pipeline_uri, champion.pipeline_sha256, project.pipelines_root)
-    model = pipelines.load(stored, prediction.estimators)
+    model = accelerated(pipelines.load(stored, prediction.estimators), total)
     scored_at = datetime.now(UTC).replace(tzinfo=None)
     table = warehouse.table(SCHEMA, prediction.name)
     done = 0

@@ -36,7 +36,11 @@ class SeveralEncoders(TransformerMixin, BaseEstimator):  # type: ignore[misc]  #
 
     def transform(self, features: pd.DataFrame) -> Array:
         """All encodings of the rows, one after the other: (rows, sum of widths)."""
-        return np.hstack([encoder.transform(features) for encoder in self.encoders])
+        ends = np.cumsum([len(encoder.sources_) for encoder in self.encoders])
+        matrix = np.empty((len(features), ends[-1]))
+        for encoder, part in zip(self.encoders, np.split(matrix, ends[:-1], axis=1), strict=True):
+            encoder.write(features, part)
+        return matrix
 
     def columns(self) -> dict[str, NDArray[np.intp]]:
         """The positions of the output columns that stem from each feature, over all encodings."""

@@ -27,8 +27,8 @@ class Dataset:
     """Rows of a feature model, ready to learn from or to score.
 
     Attributes:
-        features: one column per feature, float64 for numbers and booleans, text for categories (NaN: missing).
-            Dates are days after the as-of where there is one (mostly negative), else datetimes.
+        features: one column per feature, float64 for numbers and booleans, text or categorical for categories (NaN:
+            missing). Dates are days after the as-of where there is one (mostly negative), else datetimes.
         target: float64 per row: the value, or the position of its class in `classes`; NaN while unknown.
             None if no row has one.
         keys: the entity columns.
@@ -158,6 +158,8 @@ def thin(dataset: Dataset, rows: Rows, at_most: int) -> Rows:
 def _feature(column: pd.Series, kind: str, as_of: NDArray[np.datetime64] | None) -> NDArray[np.generic] | pd.Series:
     try:
         if kind == "category":
+            if isinstance(column.dtype, pd.CategoricalDtype) and column.cat.categories.dtype == "str":
+                return column.reset_index(drop=True)
             return column.astype("str").reset_index(drop=True)
         if kind == "date":
             dates = _datetimes(column)

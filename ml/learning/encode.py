@@ -1,6 +1,6 @@
 """Turns features into numbers for an estimator. Everything is learned in `fit`; a scored batch teaches nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -69,7 +69,18 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
 
     def transform(self, features: pd.DataFrame) -> Matrix:
         """Encode rows by what was learned; returns one row each and one column per entry of `sources_`."""
-        return np.hstack([self._numbers(features), self._categories(features)])
+        matrix = np.empty((len(features), len(self.sources_)))
+        self.write(features, matrix)
+        return matrix
+
+    def write(self, features: pd.DataFrame, matrix: Matrix) -> None:
+        """Encode rows into a matrix of as many rows and `len(sources_)` columns."""
+        stop = self._write_numbers(features, matrix)
+        for names, encoder in self.categories_:
+            coded = [_coded(features[name]) for name in names]
+            for (codes, _), table in zip(coded, _level_tables(encoder, names, coded), strict=True):
+                start, stop = stop, stop + table.shape[1]
+                np.take(table, codes, axis=0, out=matrix[:, start:stop])
 
     def columns(self) -> dict[str, NDArray[np.intp]]:
         """The positions of the output columns that stem from each feature; empty for a feature left out."""
@@ -91,19 +102,32 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         once = sources + [sources[position] for position in imputer.indicator_.features_]
         return scales, encoded, once * (2 + len(knots))
 
-    def _numbers(self, features: pd.DataFrame) -> Matrix:
-        raw = self._raw_numbers(features)[0][:, self.varying_]
-        return raw if self.numbers_ is None else np.asarray(self.numbers_.transform(raw), dtype=np.float64)
+    def _write_numbers(self, features: pd.DataFrame, matrix: Matrix) -> int:
+        """Encode numbers into the first columns; returns how many those are."""
+        columns = [column for (_, column), keep in zip(self._columns(features), self.varying_, strict=True) if keep]
+        if self.numbers_ is not None:
+            encoded = self.numbers_.transform(_clipped(np.column_stack(columns)))
+            matrix[:, : encoded.shape[1]] = encoded
+            return int(encoded.shape[1])
+        for place, column in enumerate(columns):
+            matrix[:, place] = column
+        _clipped(matrix[:, : len(columns)])
+        return len(columns)
 
     def _raw_numbers(self, features: pd.DataFrame) -> tuple[Matrix, list[str]]:
+        parts = self._columns(features)
+        matrix = np.column_stack([part for _, part in parts]) if parts else np.empty((len(features), 0))
+        return _clipped(matrix), [name for name, _ in parts]
+
+    def _columns(self, features: pd.DataFrame) -> list[tuple[str, Matrix]]:
+        """Numbers, and dates as several numbers, each with the feature that it comes from."""
         parts: list[tuple[str, Matrix]] = []
         for name, kind in self.kinds.items():
             if kind == "date" and features[name].dtype.kind == "M":
                 parts += [(name, part) for part in _date_parts(features[name])]
             elif kind != "category":
                 parts.append((name, features[name].to_numpy(np.float64)))
-        matrix = np.column_stack([part for _, part in parts]) if parts else np.empty((len(features), 0))
-        return np.clip(matrix, -LARGEST, LARGEST), [name for name, _ in parts]
+        return parts
 
     def _fit_categories(self, features: pd.DataFrame, target: NDArray[Any]) -> tuple[list[Any], Matrix, list[str]]:
         levels = {name: _levels(features[name]) for name, kind in self.kinds.items() if kind == "category"}
@@ -119,13 +143,6 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
             matrices.append(np.asarray(encoder.fit_transform(block, target), dtype=np.float64))
             sources += [name for name, width in zip(names, _widths(encoder, names), strict=True) for _ in range(width)]
         return groups, np.hstack(matrices), sources
-
-    def _categories(self, features: pd.DataFrame) -> Matrix:
-        matrices = [np.empty((len(features), 0))]
-        for names, encoder in self.categories_:
-            block = np.column_stack([_levels(features[name]) for name in names])
-            matrices.append(np.asarray(encoder.transform(block), dtype=np.float64))
-        return np.hstack(matrices)
 
     def _one_hot(self) -> OneHotEncoder:
         # The group of rare levels also takes in unseen ones.
@@ -154,6 +171,38 @@ def _date_parts(dates: pd.Series) -> list[Matrix]:
     """Days since the epoch, the month and the day of the week; NaN where there is no date."""
     days = (dates.to_numpy("datetime64[us]") - EPOCH) / np.timedelta64(1, "D")
     return [days, dates.dt.month.to_numpy(np.float64), dates.dt.day_of_week.to_numpy(np.float64)]
+
+
+def _clipped(matrix: Matrix) -> Matrix:
+    """The matrix itself, its numbers held within what trees can hold."""
+    return np.clip(matrix, -LARGEST, LARGEST, out=matrix)
+
+
+def _coded(column: pd.Series) -> tuple[NDArray[np.intp], NDArray[np.object_]]:
+    """The position of each row's level, and the levels; the last one stands for null."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        codes, levels = column.cat.codes.to_numpy(np.intp), column.cat.categories
+    else:
+        codes, levels = pd.factorize(column)
+    return np.where(codes < 0, len(levels), codes), np.array([*levels, MISSING], dtype=object)
+
+
+def _level_tables(
+    encoder: Any,  # noqa: ANN401 -- scikit-learn has no types
+    names: list[str],
+    coded: Sequence[tuple[NDArray[np.intp], NDArray[np.object_]]],
+) -> list[Matrix]:
+    """For each input column of a fitted encoder what its levels become: (levels, output columns).
+
+    Each level is encoded once, however many rows have it: rows are then looked up.
+    """
+    block = np.full((max(len(levels) for _, levels in coded), len(names)), MISSING, dtype=object)
+    for place, (_, levels) in enumerate(coded):
+        block[: len(levels), place] = levels
+    encoded = np.asarray(encoder.transform(block), dtype=np.float64)
+    ends = np.cumsum(_widths(encoder, names))
+    tables = np.split(encoded, ends[:-1], axis=1)
+    return [np.ascontiguousarray(table[: len(levels)]) for table, (_, levels) in zip(tables, coded, strict=True)]
 
 
 def _levels(column: pd.Series) -> NDArray[np.object_]:

@@ -107,7 +107,7 @@ class FittedPrediction:
             raise DataError(f"The pipeline needs the features {', '.join(map(repr, missing))}, which are missing.")
         if features.empty:  # estimators refuse to predict nothing
             return self.predict(self.reference_frame()).head(0)
-        output = self.output(self.estimator[0].transform(features))
+        output = predict_output(self.estimator, features, self.task, len(self.classes))
         if self.task == "regression":
             return self._with_interval(output)
         if output.ndim == 1:

@@ -104,7 +104,7 @@ class DuckDB:
         """The result of a query in frames of about `rows` rows, read on a cursor of its own."""
         with self._database.cursor() as cursor, _explained():
             for batch in cursor.execute(sql).to_arrow_reader(rows):
-                yield batch.to_pandas()
+                yield batch.to_pandas(strings_to_categorical=True, date_as_object=False)
 
     def table(self, schema: str, name: str) -> str:
         """The quoted name of a table."""

@@ -30,7 +30,7 @@ class Warehouse(Protocol):
         """The result of a query as one frame."""
 
     def batches(self, sql: str, rows: int) -> Iterator[pd.DataFrame]:
-        """The result of a query in frames of about `rows` rows, without holding all of it."""
+        """The result of a query in frames of about `rows` rows, without holding all of it; texts are categorical."""
 
     def table(self, schema: str, name: str) -> str:
         """The quoted name of a table."""

@@ -1,0 +1,149 @@
+"""Rows per second and peak memory of scoring, warehouse to warehouse, beside the naive way and the floor.
+
+Run it with `make benchmark-scoring`, or with `--rows 10000000`. Made-up rows of 33 features (27 numbers with nulls, 6
+categories); each way in a process of its own, from opening the file to the commit. Naive: the whole table as one frame,
+through scikit-learn's pipeline, inserted at once. Floor: Arrow batches through Python and back, unpredicted.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+
+from ml.learning.accelerate import accelerated
+from ml.learning.encode import make_encoder
+from ml.learning.pipelines import FittedPrediction, dump, load
+from ml.learning.reasons import contributions
+from ml.score import BATCH_ROWS
+from ml.warehouse.duck import DuckDB
+
+NUMBERS = [f"number_{place}" for place in range(27)]
+CATEGORIES = [f"category_{place}" for place in range(6)]
+KINDS = {**dict.fromkeys(NUMBERS, "number"), **dict.fromkeys(CATEGORIES, "category")}
+MODELS = {
+    "trees": ("tree", HistGradientBoostingClassifier(max_iter=300, max_leaf_nodes=31, early_stopping=False)),
+    "linear": ("linear", LogisticRegression()),
+}
+TRAINED = 50_000
+
+
+def main() -> None:
+    """Measure every way and print a table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    rows = parser.parse_args().rows
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        prepare(place, rows)
+        print("| model | way | rows/s | peak MiB | times naive | largest difference |\n|---|---|---|---|---|---|")
+        floor = measured(place, "trees", "floor")
+        print(f"| none | floor | {rows / floor[0]:,.0f} | {floor[1]:.0f} | | |")
+        for model in MODELS:
+            naive = measured(place, model, "naive")
+            for way in ("naive", "ours", "reasons"):
+                seconds, peak = naive if way == "naive" else measured(place, model, way)
+                difference = largest_difference(place, model, way)
+                print(
+                    f"| {model} | {way} | {rows / seconds:,.0f} | {peak:.0f} | {naive[0] / seconds:.1f} "
+                    f"| {difference:.1e} |",
+                    flush=True,
+                )
+
+
+def prepare(place: Path, rows: int) -> None:
+    """Make the rows and fit both models."""
+    numbers = ", ".join(f"case when random() > 0.1 then exp(3 * random()) - 3 end as {name}" for name in NUMBERS)
+    categories = ", ".join(
+        f"'level ' || (pow(random(), 2) * {8 + 12 * number})::int as {name}" for number, name in enumerate(CATEGORIES)
+    )
+    with duckdb.connect(str(place / "file.duckdb")) as database:
+        database.execute("select setseed(0.5)")
+        database.execute(f"create table rows as select range as id, {numbers}, {categories} from range({rows})")
+        frame = database.execute(f"from rows where id < {TRAINED}").df()
+    signal = frame[NUMBERS].fillna(0).to_numpy() @ np.linspace(-0.3, 0.3, len(NUMBERS))
+    target = (signal + np.random.default_rng(0).normal(size=len(frame)) > np.median(signal)).astype(int)
+    for name, (style, estimator) in MODELS.items():
+        fitted = Pipeline([("encoder", make_encoder(KINDS, style)), ("model", estimator)]).fit(frame, target)
+        typical: dict[str, float | str | None] = {
+            **frame[NUMBERS].median().to_dict(),
+            **{category: str(frame[category].mode()[0]) for category in CATEGORIES},
+        }
+        model = FittedPrediction(fitted, "classification", ("no", "yes"), KINDS, None, typical, list(KINDS))
+        (place / name).write_bytes(dump(model))
+
+
+def measured(place: Path, model: str, way: str) -> tuple[float, float]:
+    """Seconds and peak MiB of one way, in a process of its own; loading modules and the pipeline is left out."""
+    reading, writing = os.pipe()
+    process = os.fork()
+    if process == 0:
+        arguments = [sys.executable, __file__, "--way", str(place), model, way]
+        os.set_inheritable(writing, True)
+        os.execv(sys.executable, [*arguments, str(writing)])  # noqa: S606
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        text = pipe.read()
+    _, status, usage = os.wait4(process, 0)
+    if status != 0:
+        sys.exit(f"{model}, {way}: failed")
+    return float(text), usage.ru_maxrss / 1024
+
+
+def run(place: Path, name: str, way: str) -> float:
+    """Seconds of one way."""
+    model = load((place / name).read_bytes())
+    started = time.monotonic()
+    with duckdb.connect(str(place / "file.duckdb")) as database:
+        warehouse = DuckDB(database, place)
+        relation = f"scored_{name}_{way}"
+        database.execute(f"create table {relation} (id bigint, prediction double, reasons varchar)")
+        with warehouse.transaction():
+            if way == "naive":
+                frame = database.execute("from rows").df()
+                predicted = model.estimator.predict_proba(frame)[:, 1]
+                warehouse.append(relation, pd.DataFrame({"id": frame["id"], "prediction": predicted}))
+            elif way == "floor":
+                with database.cursor() as cursor:
+                    for batch in cursor.execute("from rows").to_arrow_reader(BATCH_ROWS):
+                        database.register("batch", batch)
+                        database.execute(f"insert into {relation} by name select id, number_0 as prediction from batch")
+            else:
+                stream(warehouse, relation, model, with_reasons=way == "reasons")
+    return time.monotonic() - started
+
+
+def stream(warehouse: DuckDB, relation: str, model: FittedPrediction, *, with_reasons: bool) -> None:
+    """Our way, as `martlet score` goes it."""
+    fast = accelerated(model)
+    for frame in warehouse.batches("from rows", BATCH_ROWS):
+        scored = pd.DataFrame({"id": frame["id"], "prediction": fast.predict(frame)["prediction"]})
+        if with_reasons:
+            scored["reasons"] = contributions(fast, frame)
+        warehouse.append(relation, scored)
+
+
+def largest_difference(place: Path, model: str, way: str) -> float:
+    """How far a prediction lies from the naive way's."""
+    with duckdb.connect(str(place / "file.duckdb"), read_only=True) as database:
+        found = database.execute(
+            f"select max(abs(a.prediction - b.prediction)) from scored_{model}_naive as a "
+            f"join scored_{model}_{way} as b using (id)"
+        ).fetchone()
+    return float(found[0]) if found else float("nan")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--way"]:
+        seconds = run(Path(sys.argv[2]), sys.argv[3], sys.argv[4])
+        os.write(int(sys.argv[5]), str(seconds).encode())
+    else:
+        main()
