@@ -5,7 +5,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check benchmark benchmark-quality lock clean
+.PHONY: help setup run test check benchmark benchmark-quality benchmark-scoring lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -36,6 +36,9 @@ check: setup ## linters, types and the rules of the dbt project
 
 benchmark: setup ## time and memory of the pipeline beside bare SQL
 	$(BIN)/python benchmarks/pipeline.py
+
+benchmark-scoring: setup ## rows per second and memory of scoring beside the naive way and the floor
+	$(BIN)/python benchmarks/scoring.py
 
 QUALITY_ENVIRONMENTS := $(patsubst %,benchmarks/environments/%/installed,tables flaml autogluon)
 

@@ -14,6 +14,7 @@ from ml.declaration import Prediction
 from ml.errors import DataError
 from ml.learning import pipelines
 from ml.learning.accelerate import accelerated
+from ml.learning.cores import ahead
 from ml.learning.dataset import make_dataset
 from ml.learning.reasons import contributions
 from ml.project import Project
@@ -21,7 +22,7 @@ from ml.report import ProgressCallback
 from ml.tables import SCHEMA
 from ml.warehouse import Column, Warehouse
 
-BATCH_ROWS = 50_000
+BATCH_ROWS = 51_200  # whole parts of `scorers.PART_ROWS`
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def score(
     done = 0
     first = last = None
     with warehouse.transaction():
-        for frame in _batches(warehouse, waiting, prediction, columns):
+        for frame in ahead(_batches(warehouse, waiting, prediction, columns)):
             rows = _predict(model, frame, prediction, champion.features)
             warehouse.append(table, rows.assign(run_id=champion.run_id, scored_at=scored_at))
             if prediction.as_of:

@@ -1,7 +1,7 @@
 """Uses all cores, but lets no fit or prediction spread over several of them."""
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache, partial
@@ -16,10 +16,21 @@ Result = TypeVar("Result")
 Submit = Callable[..., "Future[Any]"]
 
 
-def in_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+def in_threads(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
     """The results of independent pieces of work, in their order; each core does one at a time."""
+    if len(items) == 1:
+        return [one_core(work, items[0])]
     with ThreadPoolExecutor(cpu_count()) as pool:
         return list(pool.map(lambda item: one_core(work, item), items))
+
+
+def ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The same items; each is fetched while the one before is in use."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = pool.submit(next, items, None)
+            yield item
 
 
 def one_core(work: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401

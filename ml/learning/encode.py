@@ -20,6 +20,7 @@ MOST_CODES = 200  # levels that get a code of their own; boosting takes at most 
 KNOTS = (0.1, 0.3, 0.5, 0.7, 0.9)  # quantiles at which a spline may bend
 MEAN_FOLDS = 5
 LARGEST = float(np.finfo(np.float32).max)  # trees hold float32: anything larger would become infinite
+BLOCK_ROWS = 1024  # that stay in a core's cache
 EPOCH = np.datetime64("2000-01-01", "us")
 
 Matrix = NDArray[np.float64]
@@ -80,7 +81,7 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
             coded = [_coded(features[name]) for name in names]
             for (codes, _), table in zip(coded, _level_tables(encoder, names, coded), strict=True):
                 start, stop = stop, stop + table.shape[1]
-                np.take(table, codes, axis=0, out=matrix[:, start:stop])
+                matrix[:, start:stop] = table[codes]
 
     def columns(self) -> dict[str, NDArray[np.intp]]:
         """The positions of the output columns that stem from each feature; empty for a feature left out."""
@@ -106,9 +107,7 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         """Encode numbers into the first columns; returns how many those are."""
         columns = [column for (_, column), keep in zip(self._columns(features), self.varying_, strict=True) if keep]
         if self.numbers_ is not None:
-            encoded = self.numbers_.transform(_clipped(np.column_stack(columns)))
-            matrix[:, : encoded.shape[1]] = encoded
-            return int(encoded.shape[1])
+            return _write_scaled(self.numbers_, _clipped(np.column_stack(columns)), matrix)
         for place, column in enumerate(columns):
             matrix[:, place] = column
         _clipped(matrix[:, : len(columns)])
@@ -167,6 +166,22 @@ def add_bends(matrix: Matrix, knots: Matrix) -> Matrix:
     return np.hstack([matrix, np.arcsinh(matrix), *(np.maximum(matrix - knot, 0) for knot in knots)])
 
 
+def _write_scaled(scales: Pipeline, raw: Matrix, matrix: Matrix) -> int:
+    """Write what the fitted pipeline of `_fit_numbers` makes of numbers; returns how many columns that is.
+
+    By blocks of rows that stay in the core's cache, with the same operations: the same numbers, several times faster.
+    """
+    imputer, bends, scaler = (step for _, step in scales.steps)
+    width = len(scaler.scale_)
+    for start in range(0, len(raw), BLOCK_ROWS):
+        block = raw[start : start + BLOCK_ROWS]
+        missing = np.isnan(block)
+        filled = np.hstack([np.where(missing, imputer.statistics_, block), missing[:, imputer.indicator_.features_]])
+        centred = add_bends(filled, **bends.kw_args) - scaler.mean_
+        np.divide(centred, scaler.scale_, out=matrix[start : start + BLOCK_ROWS, :width])
+    return width
+
+
 def _date_parts(dates: pd.Series) -> list[Matrix]:
     """Days since the epoch, the month and the day of the week; NaN where there is no date."""
     days = (dates.to_numpy("datetime64[us]") - EPOCH) / np.timedelta64(1, "D")
@@ -180,7 +195,7 @@ def _clipped(matrix: Matrix) -> Matrix:
 
 def _coded(column: pd.Series) -> tuple[NDArray[np.intp], NDArray[np.object_]]:
     """The position of each row's level, and the levels; the last one stands for null."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
+    if isinstance(column.dtype, pd.CategoricalDtype) and len(column.cat.categories) <= len(column):
         codes, levels = column.cat.codes.to_numpy(np.intp), column.cat.categories
     else:
         codes, levels = pd.factorize(column)

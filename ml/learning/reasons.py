@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 TOP = 5
 WALKED = 12  # features that are walked one by one; all weaker ones together are one step
 OTHERS = "other features"
-CELLS = 20_000_000  # matrix cells predicted at once
+CELLS = 4_000_000  # matrix cells predicted at once
 
 
 def contributions(
@@ -44,9 +44,10 @@ def contributions(
     order = np.argsort(-np.abs(named), axis=1, kind="stable")[:, :top]
     strongest = np.take_along_axis(named, order, axis=1)
     rest = steps.sum(axis=1) - strongest.sum(axis=1)
-    values = {name: _json_values(features[name], model.kinds[name]) for name in names}
+    texts = [json.dumps(name) for name in names]
+    values = [_json_values(features[name], model.kinds[name]) for name in names]
     return [
-        _row(names, values, row, places, amounts, other)
+        _row(texts, values, row, places, amounts, other)
         for row, (places, amounts, other) in enumerate(
             zip(order.tolist(), strongest.tolist(), rest.tolist(), strict=True)
         )
@@ -95,26 +96,29 @@ def _outputs(
 
 def _row(
     names: Sequence[str],
-    values: dict[str, list[object]],
+    values: Sequence[Sequence[str]],
     row: int,
     places: Sequence[int],
     amounts: Sequence[float],
     other: float,
 ) -> str:
+    """The JSON text of one row's reasons, from the JSON texts of names and values."""
     reasons = [
-        {"feature": names[place], "value": values[names[place]][row], "contribution": float(f"{amount:.6g}")}
+        f'{{"feature": {names[place]}, "value": {values[place][row]}, "contribution": {amount:.6g}}}'
         for place, amount in zip(places, amounts, strict=True)
     ]
-    reasons.append({"feature": OTHERS, "value": None, "contribution": float(f"{other:.6g}")})
-    return json.dumps(reasons)
+    return f'[{", ".join(reasons)}, {{"feature": "{OTHERS}", "value": null, "contribution": {other:.6g}}}]'
 
 
-def _json_values(column: pd.Series, kind: str) -> list[object]:
-    missing = column.isna().to_numpy()
+def _json_values(column: pd.Series, kind: str) -> list[str]:
+    """Each value as JSON text; equal values are written once."""
+    codes, values = pd.factorize(column)
     if kind == "category" or column.dtype.kind == "M":
-        texts = column.astype("str").tolist()
-        return [None if null else text for text, null in zip(texts, missing, strict=True)]
-    numbers = column.to_numpy(np.float64).tolist()
-    if kind == "boolean":
-        return [None if null else bool(number) for number, null in zip(numbers, missing, strict=True)]
-    return [None if null else float(f"{number:.10g}") for number, null in zip(numbers, missing, strict=True)]
+        texts = [json.dumps(str(value)) for value in values]
+    elif kind == "boolean":
+        texts = ["true" if value else "false" for value in values]
+    else:
+        texts = [repr(float(f"{value:.10g}")) for value in np.asarray(values, dtype=np.float64).tolist()]
+    known = np.array([*texts, "null"], dtype=object)
+    found: list[str] = known[codes].tolist()  # a missing value has the code -1
+    return found

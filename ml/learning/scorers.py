@@ -15,7 +15,7 @@ from ml.learning.measures import BINARY, REGRESSION, SEVERAL, Measure
 
 Array = NDArray[np.float64]
 
-PART_ROWS = 20_000  # rows that a core predicts at a time
+PART_ROWS = 12_800  # rows that a core predicts at a time
 
 # Scorers of scikit-learn that are one of our measures, and whether higher is better: the same numbers, much sooner.
 MEASURED: dict[str, tuple[str, float]] = {

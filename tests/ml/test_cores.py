@@ -1,10 +1,11 @@
 import os
 import warnings
+from collections.abc import Iterator
 
 import pytest
 from threadpoolctl import threadpool_info
 
-from ml.learning.cores import in_threads, one_core, workers
+from ml.learning.cores import ahead, in_threads, one_core, workers
 
 
 def test_results_keep_the_order_of_the_items() -> None:
@@ -14,6 +15,28 @@ def test_results_keep_the_order_of_the_items() -> None:
 def test_an_error_in_a_thread_comes_through() -> None:
     with pytest.raises(ZeroDivisionError):
         in_threads(lambda number: 1 // number, [1, 0])
+
+
+def test_items_are_fetched_one_ahead_in_order() -> None:
+    fetched: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(4):
+            fetched.append(number)
+            yield number
+
+    used = [(item, len(fetched)) for item in ahead(items())]
+    assert [item for item, _ in used] == [0, 1, 2, 3]
+    assert all(item + 1 <= count <= item + 2 for item, count in used)
+
+
+def test_an_error_while_fetching_comes_through() -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        list(ahead(items()))
 
 
 def test_a_call_has_one_thread_of_openmp() -> None:

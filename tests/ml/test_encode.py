@@ -20,6 +20,26 @@ def test_a_row_is_encoded_alike_alone_and_in_company(style: str) -> None:
     assert whole.shape == (len(dataset), len(encoder.sources_))
 
 
+@pytest.mark.parametrize("style", ["linear", "spline"])
+def test_numbers_are_encoded_as_the_fitted_pipeline_does(style: str) -> None:
+    dataset = churn()
+    encoder = fitted(style, dataset.features, dataset.known_target, KINDS)
+    raw = encoder._raw_numbers(dataset.features)[0][:, encoder.varying_]
+    expected = encoder.numbers_.transform(raw)
+    assert np.array_equal(encoder.transform(dataset.features)[:, : expected.shape[1]], expected)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_categories_are_encoded_alike_as_text_and_by_dictionary(style: str) -> None:
+    dataset = churn()
+    encoder = fitted(style, dataset.features, dataset.known_target, KINDS)
+    texts = [name for name, kind in KINDS.items() if kind == "category"]
+    coded = dataset.features.astype(dict.fromkeys(texts, "category"))
+    assert np.array_equal(encoder.transform(coded), encoder.transform(dataset.features), equal_nan=True)
+    few = encoder.transform(coded.iloc[:2])  # fewer rows than levels
+    assert np.array_equal(few, encoder.transform(dataset.features.iloc[:2]), equal_nan=True)
+
+
 def test_linear_leaves_nothing_missing_and_trees_keep_it() -> None:
     dataset = churn()
     linear = fitted("linear", dataset.features, dataset.known_target, KINDS).transform(dataset.features)
