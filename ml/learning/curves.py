@@ -81,7 +81,8 @@ def partial_dependence(
         grid = _grid(frame[name], dataset.kinds[name])
         if len(grid) < 2 or not len(places[name]):
             continue
-        like = frame.iloc[[0] * len(grid)].assign(**{name: grid.to_numpy()}).astype({name: frame[name].dtype})
+        like = frame.iloc[[0] * len(grid)].copy()
+        like[name] = grid.astype(frame[name].dtype).to_numpy()
         stack = np.repeat(matrix[None], len(grid), axis=0)
         stack[:, :, places[name]] = encoder.transform(like)[:, None, places[name]]
         output = predict_output(model, stack.reshape(-1, matrix.shape[1]), task, len(dataset.classes))

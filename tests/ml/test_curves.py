@@ -144,6 +144,13 @@ def test_partial_dependence_shows_what_decides() -> None:
     assert frame["y"].between(0, 1).all()
 
 
+def test_features_may_have_any_name() -> None:
+    names = {"signal": "self", "noise": 'a "noisy" %'}
+    kinds = {names.get(name, name): kind for name, kind in KINDS.items()}
+    frame = dependence(make_dataset(weekly().rename(columns=names), declare(), kinds))
+    assert set(frame["feature"]) == set(kinds)
+
+
 def test_categories_and_booleans_name_their_levels() -> None:
     frame = dependence(spend())
     region = frame[frame["feature"] == "region"]
