@@ -5,7 +5,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check benchmark benchmark-quality benchmark-scoring lock clean
+.PHONY: help setup run test check benchmark benchmark-quality benchmark-scoring benchmark-features lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -39,6 +39,9 @@ benchmark: setup ## time and memory of the pipeline beside bare SQL
 
 benchmark-scoring: setup ## rows per second and memory of scoring beside the naive way and the floor
 	$(BIN)/python benchmarks/scoring.py
+
+benchmark-features: setup ## point-in-time features beside the naive range join and pandas
+	$(BIN)/python benchmarks/features.py
 
 QUALITY_ENVIRONMENTS := $(patsubst %,benchmarks/environments/%/installed,tables flaml autogluon)
 

@@ -7,7 +7,6 @@ back, unpredicted. Compiled loops are kept on disk, so the first run of all comp
 """
 
 import argparse
-import os
 import sys
 import tempfile
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pandas as pd
+from children import measured, report
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
@@ -51,12 +51,12 @@ def main() -> None:
         place = Path(folder)
         prepare(place, rows)
         print("| model | way | rows/s | peak MiB | times naive | largest difference |\n|---|---|---|---|---|---|")
-        floor = measured(place, "trees", "floor")
+        floor = way_of(place, "trees", "floor")
         print(f"| none | floor | {rows / floor[0]:,.0f} | {floor[1]:.0f} | | |")
         for model in MODELS:
-            naive = measured(place, model, "naive")
+            naive = way_of(place, model, "naive")
             for way in ("naive", "ours", "reasons"):
-                seconds, peak = naive if way == "naive" else measured(place, model, way)
+                seconds, peak = naive if way == "naive" else way_of(place, model, way)
                 difference = largest_difference(place, model, way)
                 print(
                     f"| {model} | {way} | {rows / seconds:,.0f} | {peak:.0f} | {naive[0] / seconds:.1f} "
@@ -91,21 +91,9 @@ def prepare(place: Path, rows: int) -> None:
         (place / name).write_bytes(dump(model))
 
 
-def measured(place: Path, model: str, way: str) -> tuple[float, float]:
-    """Seconds and peak MiB of one way, in a process of its own; loading modules and the pipeline is left out."""
-    reading, writing = os.pipe()
-    process = os.fork()
-    if process == 0:
-        arguments = [sys.executable, __file__, "--way", str(place), model, way]
-        os.set_inheritable(writing, True)
-        os.execv(sys.executable, [*arguments, str(writing)])  # noqa: S606
-    os.close(writing)
-    with os.fdopen(reading) as pipe:
-        text = pipe.read()
-    _, status, usage = os.wait4(process, 0)
-    if status != 0:
-        sys.exit(f"{model}, {way}: failed")
-    return float(text), usage.ru_maxrss / 1024
+def way_of(place: Path, model: str, way: str) -> tuple[float, float]:
+    """Seconds and peak MiB of one way; loading modules and the pipeline is left out of the seconds."""
+    return measured(__file__, "--way", str(place), model, way)
 
 
 def run(place: Path, name: str, way: str) -> float:
@@ -166,6 +154,6 @@ def largest_difference(place: Path, model: str, way: str) -> float:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--way"]:
         seconds = run(Path(sys.argv[2]), sys.argv[3], sys.argv[4])
-        os.write(int(sys.argv[5]), str(seconds).encode())
+        report(sys.argv[5], seconds)
     else:
         main()

@@ -282,3 +282,50 @@ def publish(invocation: Invocation) -> bool:
     with opened(project, invocation.wait) as warehouse, report.step("publish", "snapshot") as step:
         step.message = publish_snapshot(project, warehouse).summary
     return True
+
+
+@main.command()
+@click.argument("population")
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), default=120.0, help="Budget; 120 by default.")
+@click.option("--output-dir", metavar="DIR", default="models/features", help="Folder of the project to write to.")
+@click.option("--force", is_flag=True, help="Write over files that were changed since Martlet wrote them.")
+@verb(_common())
+def features(invocation: Invocation, *, population: str, seconds: float, output_dir: str, force: bool) -> bool:
+    """Write a feature model for POPULATION, a model of entities, as-ofs and a target, from the project's foreign keys.
+
+    Example: martlet features pop_household_lapse
+    """
+    from ml.dbt import Dbt
+    from ml.features.compose import compose
+    from ml.features.files import write_files
+
+    project, report = invocation.project, invocation.report
+    Dbt(project).parse()
+    with (
+        opened(project, invocation.wait, read_only=True) as warehouse,
+        report.step("features", population) as step,
+        report.progress(f"features {population}") as progress,
+    ):
+        found = compose(population, project.manifest, warehouse, progress, seconds)
+        written = write_files(found, project.manifest, project, output_dir, force=force)
+        step.message = found.summary
+        step.details = {"files": [vars(one) | {"path": str(one.path)} for one in written], "notes": list(found.notes)}
+    for note in found.notes:
+        report.say(note, level="warn")
+    for one in written:
+        if one.difference:
+            report.say(one.difference)
+        report.say(f"{one.path.relative_to(project.directory)}: {one.outcome}")
+    rows = [(f"{one.share:.1%}", one.feature.name, one.feature.description, one.feature.path) for one in found.chosen]
+    report.table(f"{found.model}: {found.summary}", ["importance", "feature", "what it tells", "by"], rows)
+    if any(one.outcome == "kept" for one in written):
+        report.say(
+            "Nothing was written: a file was changed since Martlet wrote it (see the difference above). Take over what "
+            "you like, or give --force.",
+            level="error",
+        )
+        return False
+    report.say(
+        f"Look next: `dbt build --select +{found.model}`, then `martlet train --select {found.population.name}`."
+    )
+    return True

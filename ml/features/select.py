@@ -1,0 +1,222 @@
+"""Which candidates earn their keep: judged on time-ordered validation, without what others say already."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.metrics import log_loss, mean_squared_error
+
+from ml.features.candidates import Feature
+from ml.learning.cores import in_threads
+from ml.learning.encode import make_encoder
+
+Array = NDArray[np.float64]
+Rows = NDArray[np.intp]
+
+CUTS = (0.55, 0.7, 0.85, 1.0)  # shares of the rows, by time, between which lie the validation rows of the folds
+SIZES = (5, 10, 20, 40, 80, 120)  # numbers of features that are tried
+ALIKE = 0.98  # rank correlation from which on two features say the same
+COMPARED = 4_000  # rows that correlations are computed on
+SHADOWS = 20  # shuffled features: what chance alone makes of a feature
+ITERATIONS = 120
+ENOUGH = 0.002  # share of the loss that more features must save
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A feature with its share of the gain of all that were chosen."""
+
+    feature: Feature
+    share: float
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Rows to learn from and later rows to judge by."""
+
+    train: Rows
+    valid: Rows
+
+
+def make_folds(as_of: pd.Series, horizon: pd.Timedelta, entities: pd.DataFrame) -> list[Fold]:
+    """Folds in which validation rows lie after all outcomes that are learned from; by entity if there is no time."""
+    moments = as_of.to_numpy("datetime64[us]")
+    ordered = np.sort(moments)
+    if ordered[0] == ordered[-1]:
+        parts = pd.util.hash_pandas_object(entities, index=False).to_numpy() % len(CUTS)
+        return [Fold(np.flatnonzero(parts != part), np.flatnonzero(parts == part)) for part in range(len(CUTS) - 1)]
+    found = []
+    for first, last in pairwise(CUTS):
+        start, stop = (ordered[min(int(share * len(ordered)), len(ordered) - 1)] for share in (first, last))
+        train = np.flatnonzero(moments + horizon.to_numpy() <= start)
+        valid = np.flatnonzero((moments >= start) & ((moments < stop) | (last == 1.0)))
+        if len(train) >= 50 and len(valid) >= 20:
+            found.append(Fold(train, valid))
+    return found
+
+
+def choose(
+    frame: pd.DataFrame,
+    features: Sequence[Feature],
+    target: Array,
+    folds: Sequence[Fold],
+    task: str,
+    deadline: float,
+    progress: Callable[[float, str], None],
+) -> tuple[list[Chosen], float]:
+    """The features that lower the loss on later rows, most important first.
+
+    Args:
+        frame: a row for each of the target, a column for each feature.
+        features: the candidates, simplest first.
+        target: numbers, or positions of classes.
+        folds: see `make_folds`.
+        task: classification or regression.
+        deadline: by `time.monotonic`; no further fit is begun after it.
+        progress: told the share that is done.
+
+    Returns:
+        The features (none if no candidate tells more than chance), and the share by which they lower the loss that a
+        constant has on later rows.
+    """
+    usable = [feature for feature in features if frame[feature.name].nunique() > 1 or _varies(frame[feature.name])]
+    kinds = {feature.name: feature.kind for feature in usable}
+    judge = _Judge(frame, kinds, target, folds, task)
+    gains = judge.gains(list(kinds), shadows=SHADOWS)
+    progress(0.5, f"{len(usable)} candidates ranked")
+    by_chance = float(np.quantile(gains[[name for name in gains.index if name.startswith("\0")]], 0.9))
+    real = gains[[name for name in gains.index if not name.startswith("\0")]].sort_values(ascending=False)
+    ranked = _unlike(frame, kinds, [str(name) for name in real.index[real > by_chance]])
+    if not ranked:
+        return [], 0.0
+    best: tuple[float, list[str]] = (np.inf, ranked[: SIZES[0]])
+    for size in SIZES:
+        if time.monotonic() > deadline and np.isfinite(best[0]):
+            break
+        loss = judge.loss(ranked[:size])
+        progress(0.5 + 0.45 * min(size / SIZES[-1], 1), f"{min(size, len(ranked))} features, loss {loss:.4g}")
+        if loss < best[0] * (1 - ENOUGH):
+            best = (loss, ranked[:size])
+        if size >= len(ranked):
+            break
+    shares = judge.gains(best[1], shadows=0)
+    by_name = {feature.name: feature for feature in usable}
+    ordered = shares.sort_values(ascending=False)
+    found = [Chosen(by_name[str(name)], float(share)) for name, share in ordered.items()]
+    return found, 1 - best[0] / (judge.constant_loss() or 1.0)
+
+
+def _varies(column: pd.Series) -> bool:
+    return bool(column.isna().any() and column.notna().any())
+
+
+def _unlike(frame: pd.DataFrame, kinds: dict[str, str], names: Sequence[str]) -> list[str]:
+    """The names without those of numbers that an earlier one almost is."""
+    rows = np.random.default_rng(0).permutation(len(frame))[:COMPARED]
+    kept: list[str] = []
+    ranks: list[Array] = []
+    for name in names:
+        if kinds[name] == "category":
+            kept.append(name)
+            continue
+        values = frame[name].to_numpy(np.float64, na_value=np.nan)[rows]
+        ranked = rankdata(np.where(np.isnan(values), -np.inf, values))
+        centred = ranked - ranked.mean()
+        length = float(np.sqrt((centred**2).sum()))
+        centred = centred / length if length else centred
+        if not ranks or np.abs(np.stack(ranks) @ centred).max() < ALIKE:
+            kept.append(name)
+            ranks.append(centred)
+        if len(kept) == SIZES[-1]:
+            break
+    return kept
+
+
+class _Judge:
+    """Fits quick boostings on the folds."""
+
+    def __init__(
+        self, frame: pd.DataFrame, kinds: dict[str, str], target: Array, folds: Sequence[Fold], task: str
+    ) -> None:
+        self.frame, self.kinds, self.target, self.folds, self.task = frame, kinds, target, folds, task
+
+    def gains(self, names: Sequence[str], shadows: int) -> pd.Series:
+        """Each feature's share of the loss that splits on it save; shadows' names begin with a null character."""
+        shares = in_threads(lambda fold: self._fit(names, fold, shadows)[1], list(self.folds))
+        return pd.concat(shares, axis=1).mean(axis=1)
+
+    def loss(self, names: Sequence[str]) -> float:
+        """The mean loss on validation rows."""
+        return float(np.mean(in_threads(lambda fold: self._fit(names, fold, 0)[0], list(self.folds))))
+
+    def constant_loss(self) -> float:
+        """The mean loss of telling every row the same: the mean, or the shares of the classes."""
+        losses = []
+        for fold in self.folds:
+            known, later = self.target[fold.train], self.target[fold.valid]
+            if self.task == "regression":
+                losses.append(float(np.sqrt(np.mean((later - known.mean()) ** 2))))
+            else:
+                shares = (np.bincount(known.astype(np.intp), minlength=int(self.target.max()) + 1) + 1e-6) / len(known)
+                losses.append(float(-np.mean(np.log(shares[later.astype(np.intp)]))))
+        return float(np.mean(losses))
+
+    def _fit(self, names: Sequence[str], fold: Fold, shadows: int) -> tuple[float, pd.Series]:
+        kinds = {name: self.kinds[name] for name in names}
+        encoder = make_encoder(kinds, "tree", self.task)
+        features, y = self.frame[list(names)], self.target
+        train = encoder.fit_transform(features.iloc[fold.train], y[fold.train])
+        random = np.random.default_rng(0)
+        copied = random.integers(train.shape[1], size=shadows)
+        shuffled = [random.permutation(train[:, place]) for place in copied]
+        matrix = np.column_stack([train, *shuffled])
+        model = self._boosting(matrix.shape[1]).fit(matrix, y[fold.train])
+        sources = [*encoder.sources_, *(f"\0{place}" for place in range(shadows))]
+        gains = pd.Series(0.0, index=[*names, *(f"\0{place}" for place in range(shadows))])
+        for trees in model._predictors:
+            for tree in trees:
+                nodes = tree.nodes[tree.nodes["is_leaf"] == 0]
+                np.add.at(
+                    gains.to_numpy(),
+                    gains.index.get_indexer(pd.Index([sources[place] for place in nodes["feature_idx"]])),
+                    nodes["gain"],
+                )
+        if shadows:
+            return 0.0, gains / (gains.sum() or 1.0)
+        valid = encoder.transform(features.iloc[fold.valid])
+        return self._loss(model, valid, y[fold.valid]), gains / (gains.sum() or 1.0)
+
+    def _boosting(self, width: int) -> HistGradientBoostingClassifier | HistGradientBoostingRegressor:
+        kind = HistGradientBoostingRegressor if self.task == "regression" else HistGradientBoostingClassifier
+        return kind(
+            max_iter=ITERATIONS,
+            learning_rate=0.08,
+            max_leaf_nodes=15,
+            min_samples_leaf=20,
+            l2_regularization=1.0,
+            max_features=0.3 if width > 100 else 0.7,
+            early_stopping=False,
+            random_state=0,
+        )
+
+    def _loss(
+        self, model: HistGradientBoostingClassifier | HistGradientBoostingRegressor, matrix: Array, y: Array
+    ) -> float:
+        if self.task == "regression":
+            return float(np.sqrt(mean_squared_error(y, model.predict(matrix))))
+        return float(
+            log_loss(y, _all_classes(model, matrix, int(self.target.max()) + 1), labels=np.unique(self.target))
+        )
+
+
+def _all_classes(model: HistGradientBoostingClassifier, matrix: Array, classes: int) -> Array:
+    chances: Array = np.full((len(matrix), classes), 1e-6)
+    chances[:, model.classes_.astype(np.intp)] += model.predict_proba(matrix)
+    chances /= chances.sum(axis=1, keepdims=True)
+    return chances

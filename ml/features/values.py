@@ -1,0 +1,60 @@
+"""What the columns of tables hold: looked up once each."""
+
+from dataclasses import dataclass, field
+
+from ml.features.graph import Table
+from ml.warehouse import Column, Warehouse
+
+SAMPLED = 300_000  # rows that levels are counted on
+
+
+@dataclass
+class Values:
+    """Distinct counts and frequent levels, from the warehouse."""
+
+    warehouse: Warehouse
+    _counted: dict[str, dict[str, int]] = field(default_factory=dict)
+    _levels: dict[tuple[str, str], list[tuple[str, float]]] = field(default_factory=dict)
+
+    def rows(self, table: Table) -> int:
+        """The number of rows of a table."""
+        return self._counts(table)[""]
+
+    def distinct(self, table: Table, column: str) -> int:
+        """About how many different values a column holds; nulls don't count."""
+        return self._counts(table)[column]
+
+    def levels(self, table: Table, column: str) -> list[tuple[str, float]]:
+        """The most frequent levels of a column, each with its share of the rows."""
+        where = (table.id, column)
+        if where not in self._levels:
+            quoted = self.warehouse.quote(column)
+            found = self.warehouse.query(
+                f"select cast({quoted} as varchar) as level, count(*) as rows "
+                f"from (select {quoted} from {table.relation} limit {SAMPLED}) as rows "
+                f"where {quoted} is not null group by 1 order by 2 desc, 1 limit 20"
+            )
+            rows = min(self.rows(table), SAMPLED) or 1
+            self._levels[where] = [
+                (str(level), count / rows) for level, count in zip(found["level"], found["rows"], strict=True)
+            ]
+        return self._levels[where]
+
+    def levels_of(self, relation: str, column: Column) -> list[str]:
+        """The most frequent levels of a column of any relation."""
+        quoted = self.warehouse.quote(column.name)
+        found = self.warehouse.query(
+            f"select cast({quoted} as varchar) as level, count(*) as rows from {relation} "
+            f"where {quoted} is not null group by 1 order by 2 desc, 1 limit 4"
+        )
+        return [str(level) for level in found["level"]]
+
+    def _counts(self, table: Table) -> dict[str, int]:
+        if table.id not in self._counted:
+            names = [column.name for column in table.columns.values() if column.kind != "other"]
+            quote = self.warehouse.quote
+            parts = [f"count(*) as {quote('number of rows')}"]
+            parts += [f"approx_count_distinct({quote(name)}) as {quote(name)}" for name in names]
+            row = self.warehouse.query(f"select {', '.join(parts)} from {table.relation}").iloc[0]
+            self._counted[table.id] = {name: int(row[name]) for name in names} | {"": int(row["number of rows"])}
+        return self._counted[table.id]

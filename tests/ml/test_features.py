@@ -1,0 +1,308 @@
+"""`martlet features` on a made-up clinic: foreign keys in a circle, keys of unequal type, tables without a clock."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from ml.features.candidates import Feature, candidates
+from ml.features.compose import _windows, _with_keys
+from ml.features.graph import Graph, read_graph
+from ml.features.paths import Paths, find_paths
+from ml.features.population import Population, read_population
+from ml.features.query import Writer
+from ml.features.values import Values
+from ml.project import Options, Project, open_project
+from ml.warehouse import Warehouse, opened
+from tests.ml.conftest import ROOT, Place
+
+CLINIC = ROOT / "tests" / "projects" / "clinic"
+SQL, YML = "models/features/feat_return.sql", "models/features/feat_return.yml"
+
+
+def dbt(directory: Path, *arguments: str) -> str:
+    command = [str(Path(sys.executable).with_name("dbt")), *arguments, "--project-dir", str(directory)]
+    done = subprocess.run([*command, "--profiles-dir", str(directory)], capture_output=True, text=True, cwd=directory)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def _built_clinic(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("built") / "clinic"
+    shutil.copytree(CLINIC, directory)
+    dbt(directory, "build")
+    return directory
+
+
+@pytest.fixture(scope="session")
+def _written_clinic(_built_clinic: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("written") / "clinic"
+    shutil.copytree(_built_clinic, directory)
+    result = place(directory).martlet("features", "pop_return", "--seconds", "60")
+    assert result.exit_code == 0, result.output
+    return directory
+
+
+def place(directory: Path) -> Place:
+    return Place(directory, directory / "clinic.duckdb", directory / "target")
+
+
+@pytest.fixture
+def clinic(_built_clinic: Path, tmp_path: Path) -> Place:
+    """The clinic after `dbt build`; a copy that the test may change."""
+    shutil.copytree(_built_clinic, tmp_path / "clinic")
+    return place(tmp_path / "clinic")
+
+
+@pytest.fixture
+def written(_written_clinic: Path, tmp_path: Path) -> Place:
+    """The clinic with the feature model that Martlet wrote."""
+    shutil.copytree(_written_clinic, tmp_path / "clinic")
+    return place(tmp_path / "clinic")
+
+
+class Bench:
+    """All candidates of a population, and what they are in a database."""
+
+    def __init__(self, directory: Path, name: str) -> None:
+        self.project: Project = open_project(Options(project_dir=str(directory)))
+        with opened(self.project, 0.0, read_only=True) as warehouse:
+            self.population: Population = read_population(name, self.project.manifest, warehouse)
+            self.graph: Graph = _with_keys(
+                read_graph(self.project.manifest, warehouse, self.population), self.population
+            )
+            self.paths: Paths = find_paths(self.population, self.graph)
+            windows = {view.name: _windows(view, self.population, warehouse) for view in self.paths.views}
+            values = Values(warehouse)
+            self.features: list[Feature] = candidates(self.population, self.graph, self.paths, values, windows)
+            self.sql = Writer(self.population, self.graph, self.paths, values, lambda table: table.relation).write(
+                self.features
+            )
+
+    def frame(self, where: str = "true") -> pd.DataFrame:
+        keys = ", ".join(self.population.keys)
+        with opened(self.project, 0.0, read_only=True) as warehouse:
+            return self._query(warehouse, f"select * from ({self.sql}) as features where {where} order by {keys}")
+
+    @staticmethod
+    def _query(warehouse: Warehouse, sql: str) -> pd.DataFrame:
+        return warehouse.query(sql)
+
+
+@pytest.mark.parametrize("name", ["pop_return", "pop_cost"])
+def test_no_cell_changes_when_the_future_is_cut_off(clinic: Place, name: str) -> None:
+    bench = Bench(clinic.directory, name)
+    as_of, target = bench.population.as_of, bench.population.target
+    assert len(bench.features) > 150
+    moments = clinic.sql(f"select distinct {as_of} as moment from {name} order by 1")["moment"]
+    cuts = [moments.iloc[int(len(moments) * share)] for share in (0.9, 0.6, 0.3)]
+    whole = {cut: bench.frame(f"{as_of} = timestamp '{cut}'") for cut in cuts}
+    for cut in cuts:
+        clinic.sql(f"delete from {name} where {as_of} > timestamp '{cut}'")
+        # An outcome is known once its horizon of 28 days is over, a date at its end.
+        clinic.sql(f"update pop_return set has_returned = null where as_of_date + interval 28 day > timestamp '{cut}'")
+        clinic.sql(
+            "delete from labs where cast(visit_id as bigint) in "
+            f"(select visit_id from visits where visited_at >= timestamp '{cut}')"
+        )
+        clinic.sql(f"delete from visits where visited_at >= timestamp '{cut}'")
+        clinic.sql(f"delete from patients where registered_at >= timestamp '{cut}'")
+        clinic.sql(f"delete from closures where closed_on + interval 1 day > timestamp '{cut}'")
+        again = bench.frame(f"{as_of} = timestamp '{cut}'")
+        assert len(again) == len(whole[cut]) > 0
+        pd.testing.assert_frame_equal(whole[cut].drop(columns=target), again.drop(columns=target), rtol=1e-9)
+
+
+def test_features_are_what_their_words_say(clinic: Place) -> None:
+    bench = Bench(clinic.directory, "pop_return")
+    found = bench.frame().set_index(["patient_id", "as_of_date"])
+    visits = clinic.sql("from visits").sort_values("visited_at")
+    results = clinic.sql(
+        "select patient_id, visited_at, result from labs join visits on labs.visit_id = visits.visit_id::varchar"
+    )
+    outcomes = clinic.sql("from pop_return where has_returned is not null")
+    for patient, as_of in list(found.index)[:: len(found) // 60]:
+        row = found.loc[(patient, as_of)]
+        past = visits[(visits["patient_id"] == patient) & (visits["visited_at"] < as_of)]
+        recent = past[past["visited_at"] >= as_of - pd.Timedelta(days=28)]
+        assert row["visits_28d"] == len(recent)
+        assert row["visits_ever"] == len(past)
+        assert row["visits_cost_sum_84d"] == pytest.approx(
+            past[past["visited_at"] >= as_of - pd.Timedelta(days=84)]["cost"].sum()
+        )
+        assert same(row["visits_cost_mean_28d"], recent["cost"].mean())
+        assert same(row["visits_cost_mean_last_3"], past["cost"].tail(3).mean())
+        assert same(row["visits_cost_max"], past["cost"].max())
+        assert same(row["visits_cost_deviation"], past["cost"].std(ddof=0))
+        assert same(row["visits_is_insured_mean_ever"], past["is_insured"].mean())
+        assert same(row["visits_kind_urgent_share_ever"], (past["kind"] == "urgent").mean() if len(past) else np.nan)
+        assert row["visits_kind_kinds"] == past["kind"].nunique()
+        assert (row["visits_kind_last"] if len(past) else None) == (past["kind"].iloc[-1] if len(past) else None)
+        last = past["visited_at"].max()
+        assert same(row["visits_days_since_last"], (as_of - last) / pd.Timedelta(days=1))
+        gaps = past["visited_at"].diff().dropna() / pd.Timedelta(days=1)
+        assert same(row["visits_usual_gap"], gaps.mean())
+        own = results[(results["patient_id"] == patient) & (results["visited_at"] < as_of)]
+        assert same(row["labs_result_mean_ever"], own["result"].mean())
+        known = outcomes[
+            (outcomes["patient_id"] == patient) & (outcomes["as_of_date"] + pd.Timedelta(days=28) <= as_of)
+        ]
+        assert same(row["outcomes_has_returned_mean_ever"], known["has_returned"].astype(float).mean())
+
+
+def same(one: object, other: object) -> bool:
+    both = [np.nan if pd.isna(value) else float(value) for value in (one, other)]  # type: ignore[arg-type]
+    return bool(np.isclose(both[0], both[1], rtol=1e-9, equal_nan=True))
+
+
+def test_events_at_the_as_of_are_not_known_yet(clinic: Place) -> None:
+    clinic.sql("delete from visits where patient_id = 7")
+    for moment, number in (("2023-12-31 23:59:59.999999", 1), ("2024-01-01 00:00:00", 2), ("2024-01-01 00:00:00", 3)):
+        clinic.sql(f"insert into visits values ({number}, 7, timestamp '{moment}', 'check', {number}, true)")
+    clinic.sql("insert into pop_return values (7, date '2024-01-01', true), (7, date '2024-01-02', true)")
+    bench = Bench(clinic.directory, "pop_return")
+    rows = bench.frame("patient_id = 7 and as_of_date in (date '2024-01-01', date '2024-01-02')")
+    assert rows["visits_ever"].tolist() == [1, 3]
+    assert rows["visits_cost_last"].tolist() == [1.0, 2.5]  # of equal moments the mean
+    never = bench.frame("patient_id = 7 and as_of_date < date '2023-12-31'")
+    assert (never["visits_ever"] == 0).all()
+    assert never["visits_cost_mean_ever"].isna().all()
+
+
+def test_a_date_is_known_at_its_end_where_as_ofs_have_hours(clinic: Place) -> None:
+    clinic.sql("delete from closures")
+    clinic.sql("insert into closures select clinic_id, date '2024-03-05' from clinics")
+    bench = Bench(clinic.directory, "pop_cost")
+    rows = bench.frame("visited_at >= date '2024-03-04' and visited_at < date '2024-03-08'")
+    counted = rows["closures_by_patients__clinic_id_ever"]
+    assert counted.tolist() == (rows["visited_at"] >= pd.Timestamp("2024-03-06")).astype(int).tolist()
+    assert set(counted) == {0, 1}
+
+
+def test_the_graph_is_read_with_its_oddities(clinic: Place) -> None:
+    bench = Bench(clinic.directory, "pop_return")
+    names = {feature.name for feature in bench.features}
+    assert not any("full_name" in name for name in names)  # personal
+    assert "labs_result_last" in names  # by a number here and a text there, with the clock of its parent
+    assert "patients_by_patients__clinic_id_28d" in names  # the circle of clinics and their heads ends
+    assert any("prices has no clock" in note for note in bench.paths.notes)
+    assert "model.clinic.pop_cost" not in bench.graph.tables  # another population knows its own target
+
+
+def test_the_model_builds_without_martlet_and_trains(written: Place) -> None:
+    text, described = (written.directory / SQL).read_text(), yaml.safe_load((written.directory / YML).read_text())
+    model, exposure = described["models"][0], described["exposures"][0]
+    assert "visits_" in text
+    assert all(column["description"] and column["data_type"] for column in model["columns"])
+    assert sum("of the importance" in column["description"] for column in model["columns"]) == len(model["columns"]) - 3
+    assert exposure["config"]["meta"]["martlet"]["horizon"] == "28 days"
+    dbt(written.directory, "build", "--select", "feat_return")
+    types = written.sql("describe feat_return").set_index("column_name")["column_type"].str.lower().to_dict()
+    assert types == {column["name"]: column["data_type"] for column in model["columns"]}
+    assert written.count("feat_return") == written.count("pop_return")
+    trained = written.martlet("train", "--select", "return")
+    assert trained.exit_code == 0, trained.output
+    assert written.sql("select is_good from ml.runs")["is_good"][0]
+
+
+def test_what_the_analyst_changed_is_kept(written: Place) -> None:
+    again = written.martlet("features", "pop_return", "--seconds", "60")
+    assert again.exit_code == 0
+    assert again.output.count("unchanged") == 2
+    path = written.directory / SQL
+    path.write_text(path.read_text().replace("select * from features", "select * from features where true"))
+    mine = path.read_text()
+    kept = written.martlet("features", "pop_return", "--seconds", "60")
+    assert kept.exit_code == 1
+    assert "-select * from features where true" in kept.output
+    assert path.read_text() == mine
+    forced = written.martlet("features", "pop_return", "--seconds", "60", "--force")
+    assert forced.exit_code == 0
+    assert "where true" not in path.read_text()
+
+
+def test_another_folder_and_a_taken_name(clinic: Place) -> None:
+    folder = clinic.directory / "models" / "mine"
+    result = clinic.martlet("features", "pop_return", "--seconds", "60", "--output-dir", "models/mine")
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in folder.iterdir()) == ["feat_return.sql", "feat_return.yml"]
+    text = (folder / "feat_return.yml").read_text()
+    (folder / "feat_return.yml").unlink()
+    models, exposure = text.split("\nexposures:")
+    (folder / "declared.yml").write_text("exposures:" + exposure.replace("feat_return", "patients"))
+    taken = clinic.martlet("features", "pop_return", "--output-dir", "models/mine")
+    assert taken.exit_code == 2
+    assert "there is an exposure 'return' already" in taken.output
+    assert models.startswith("version: 2")
+
+
+SPOILED = [
+    ("pop_retrun", "true", "There is no model 'pop_retrun'. Did you mean 'pop_return'?"),
+    ("visits", "true", "the key 'target' is missing under config.meta.martlet"),
+    ("pop_return", "drop table pop_return", "it is not in the warehouse. Run `dbt build --select +pop_return` first."),
+    ("pop_return", "insert into pop_return from pop_return limit 1", "there are several rows for patient_id = "),
+    ("pop_return", "update pop_return set patient_id = null where patient_id = 3", "rows have a null in patient_id"),
+    ("pop_return", "alter table pop_return alter as_of_date type varchar", "the as-of 'as_of_date' is a VARCHAR"),
+    ("pop_return", "alter table pop_return drop has_returned", "'target' names the column 'has_returned'"),
+    ("pop_return", "update pop_return set has_returned = true", "the target is the same in every closed row"),
+    ("pop_return", "delete from pop_return where patient_id > 1", "are needed to judge features"),
+]
+
+
+@pytest.mark.parametrize(("population", "change", "message"), SPOILED)
+def test_bad_populations_are_refused(clinic: Place, population: str, change: str, message: str) -> None:
+    if change != "true":
+        clinic.sql(change)
+    result = clinic.martlet("features", population)
+    assert result.exit_code in (1, 2)
+    assert message in " ".join(result.output.split())
+    assert not (clinic.directory / SQL).exists()
+
+
+def test_a_population_without_foreign_keys_is_joined_by_the_names_of_keys(clinic: Place) -> None:
+    path = clinic.directory / "models" / "clinic.yml"
+    head, _, tail = path.read_text().partition("  - name: pop_return")
+    path.write_text(head + "  - name: pop_return" + tail.split("    columns:")[0])
+    dbt(clinic.directory, "parse")
+    bench = Bench(clinic.directory, "pop_return")
+    assert any("patient_id is taken for one by its name" in note for note in bench.graph.notes)
+    assert "visits_28d" in {feature.name for feature in bench.features}
+
+
+def test_a_parent_whose_key_is_not_unique_is_not_followed(clinic: Place) -> None:
+    clinic.sql("insert into patients from patients limit 1")
+    bench = Bench(clinic.directory, "pop_return")
+    assert any("the key of patients is not unique" in note for note in bench.graph.notes)
+
+
+def test_a_table_of_sums_is_known_when_its_period_is_over(clinic: Place) -> None:
+    (clinic.directory / "models" / "visit_months.sql").write_text(
+        "select patient_id, date_trunc('month', visited_at)::date as month, count(*) as visits\n"
+        "from {{ ref('visits') }} group by all\n"
+    )
+    (clinic.directory / "models" / "visit_months.yml").write_text(
+        "models:\n  - name: visit_months\n    config: {event_time: month}\n    columns:\n      - name: patient_id\n"
+        "        data_tests:\n          - relationships: {arguments: {to: ref('patients'), field: patient_id}}\n"
+    )
+    dbt(clinic.directory, "build", "--select", "visit_months")
+    bench = Bench(clinic.directory, "pop_return")
+    assert bench.graph.tables["model.clinic.visit_months"].delay.days == 31
+    assert any("visit_months is taken as known 31 days after its month" in note for note in bench.graph.notes)
+    rows = bench.frame("as_of_date between date '2024-02-01' and date '2024-03-31'")
+    months = clinic.sql("from visit_months")
+    for row in rows.itertuples():
+        known = months[
+            (months["patient_id"] == row.patient_id) & (months["month"] + pd.Timedelta(days=31) <= row.as_of_date)
+        ]
+        assert row.visit_months_ever == len(known)
+
+
+def test_outcomes_are_told_only_where_a_horizon_says_when_they_are_known(clinic: Place) -> None:
+    assert not any(view.is_own for view in Bench(clinic.directory, "pop_cost").paths.views)
+    assert any(view.is_own for view in Bench(clinic.directory, "pop_return").paths.views)

@@ -1,0 +1,7 @@
+select
+    visit_id,
+    patient_id,
+    visited_at,
+    kind,
+    cost
+from {{ ref('visits') }}
