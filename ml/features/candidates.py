@@ -10,12 +10,15 @@ from ml.features.population import Population
 from ml.features.values import Values
 from ml.features.windows import Window
 
-NUMBERS = 6  # of an event's own, and of each of its parents
-CATEGORIES = 3
+# How many columns of a kind are measured: of an event near the population, and of its parents or events further away.
+MEASURES = {"number": 8, "boolean": 4, "category": 3}
+FEW_MEASURES = {"number": 2, "boolean": 1, "category": 1}
 LEVELS = 4  # of a category, whose shares are counted
 MOST_LEVELS = 1_000  # of a category that is a feature itself
+MOST_TEXTS = 50_000  # different ones that are counted; more are free text
 FEW_LEVELS = 30  # of a category whose levels are counted apart
 LEAST_SHARE = 0.02  # of a level that is counted apart
+MOST = 1_500  # candidates; what comes last stems from further away
 LATEST = (3, 10)  # numbers of instants that recent means are taken over
 
 
@@ -78,7 +81,7 @@ def candidates(
     for view in paths.views:
         found += _of_view(population, view, graph, values, windows[view.name])
     taken = {*population.columns}
-    return [unique(feature, taken) for feature in found]
+    return [unique(feature, taken) for feature in found[:MOST]]
 
 
 def _own(population: Population, graph: Graph, values: Values) -> Iterator[Feature]:
@@ -95,6 +98,21 @@ def _own(population: Population, graph: Graph, values: Values) -> Iterator[Featu
             yield Feature(
                 column.name, f"keyed.{identifier(column.name)}", column.kind, _sentence(words), population.model
             )
+    yield Feature(
+        f"{population.as_of}_weekday",
+        "dayofweek(keyed.as_of_)",
+        "number",
+        "Day of the week of the as-of, from Sunday, 0.",
+        population.model,
+    )
+    if population.columns[population.as_of].type.upper() != "DATE":
+        yield Feature(
+            f"{population.as_of}_hour",
+            "hour(keyed.as_of_)",
+            "number",
+            "Hour of the as-of.",
+            population.model,
+        )
 
 
 def _excluded(population: Population) -> set[str]:
@@ -137,22 +155,31 @@ def _of_view(
 ) -> Iterator[Feature]:
     many = Running("n", "count(*)", "sum(n) over so_far")
     what = "earlier outcomes" if view.is_own else f"rows of {view.table.name}"
+    if not view.is_near:
+        windows = list({window.label: window for window in (windows[0], windows[-1])}.values())
     if not view.is_own:
         for window in windows:
             yield _feature(
                 view, f"{view.name}_{window.label}", inside(many, window), f"{what}, {window.words}", [many], [window]
             )
-        longest, shortest = windows[-1], windows[0]
-        if longest.sql and longest is not shortest and longest.seconds:
-            ratio = (
-                f"cast({inside(many, shortest)} as double) * {longest.seconds / shortest.seconds:.6g} "
-                f"/ nullif({inside(many, longest)}, 0)"
-            )
-            words = f"rate of {what} {shortest.words} beside that {longest.words}"
-            yield _feature(view, f"{view.name}_trend", ratio, words, [many], [shortest, longest])
         yield from _rhythm(view, what)
+        yield from _trend(view, what, windows, many)
     for measure in measures(population, view, graph, values):
         yield from _of_measure(view, measure, windows, many)
+
+
+def _trend(view: View, what: str, windows: Sequence[Window], many: Running) -> Iterator[Feature]:
+    """How often events come of late, beside how often they came before."""
+    spans = [window for window in windows if window.sql]
+    if len(spans) < 2:
+        return
+    shortest, longest = spans[0], spans[-1]
+    ratio = (
+        f"cast({inside(many, shortest)} as double) * {longest.seconds / shortest.seconds:.6g} "
+        f"/ nullif({inside(many, longest)}, 0)"
+    )
+    words = f"rate of {what} {shortest.words} beside that {longest.words}"
+    yield _feature(view, f"{view.name}_trend", ratio, words, [many], [shortest, longest])
 
 
 def _feature(
@@ -170,8 +197,9 @@ def _feature(
 
 def inside(column: Running, window: Window) -> str:
     """How much of a running total falls into a window before the as-of."""
-    now = f"coalesce(now_.{column.name}, 0)"
-    return f"({now} - coalesce({window.alias}.{column.name}, 0))" if window.sql else now
+    name = identifier(column.name)
+    now = f"coalesce(now_.{name}, 0)"
+    return f"({now} - coalesce({window.alias}.{name}, 0))" if window.sql else now
 
 
 def _rhythm(view: View, what: str) -> Iterator[Feature]:
@@ -190,6 +218,8 @@ def _rhythm(view: View, what: str) -> Iterator[Feature]:
         f"days from the last of the {what} to the as-of",
         [],
     )
+    if not view.is_near:
+        return
     yield _feature(
         view,
         f"{view.name}_days_since_first",
@@ -213,13 +243,13 @@ def measures(population: Population, view: View, graph: Graph, values: Values) -
         yield from _outcome(population, values)
         return
     held = {column.removeprefix("events.") for column in view.columns if column.startswith("events.")}
-    yield from _measures_of(view.table, "events", held | {view.table.clock or ""}, graph, values)
-    for parent in view.parents:
+    yield from _measures_of(view.table, "events", held | {view.table.clock or ""}, graph, values, is_full=view.is_near)
+    for parent in view.parents if view.is_near else ():
         keys = {*parent.key.parent_columns, parent.table.clock or ""}
         keys |= {column.split(".", 1)[1] for column in view.columns if column.startswith(f"{parent.alias}.")}
         if parent.table.clock is None:
             keys |= set(parent.table.columns) - parent.table.timeless
-        yield from _measures_of(parent.table, parent.alias, keys, graph, values)
+        yield from _measures_of(parent.table, parent.alias, keys, graph, values, is_full=False)
 
 
 def _outcome(population: Population, values: Values) -> Iterator[Measure]:
@@ -234,10 +264,12 @@ def _outcome(population: Population, values: Values) -> Iterator[Measure]:
         yield Measure(column.name, sql, "category", tuple(levels), len(levels), column.name)
 
 
-def _measures_of(table: Table, alias: str, held: set[str], graph: Graph, values: Values) -> Iterator[Measure]:
+def _measures_of(
+    table: Table, alias: str, held: set[str], graph: Graph, values: Values, *, is_full: bool
+) -> Iterator[Measure]:
     keys = {column for key in graph.parents(table.id) for column in key.columns}
     keys |= {column for key in graph.children(table.id) for column in key.parent_columns}
-    left = {"number": NUMBERS, "boolean": NUMBERS, "category": CATEGORIES}
+    left = dict(MEASURES if is_full else FEW_MEASURES)
     for column in table.columns.values():
         name = column.name
         if name in held or name in table.personal or name in SNAPSHOT_COLUMNS or column.kind in ("date", "other"):
@@ -258,9 +290,10 @@ def _measures_of(table: Table, alias: str, held: set[str], graph: Graph, values:
         elif column.kind == "number":
             yield Measure(label, sql, "number", (), distinct, words)
         elif distinct <= FEW_LEVELS:
-            levels = [level for level, share in values.levels(table, name) if share >= LEAST_SHARE][:LEVELS]
+            frequent = [level for level, share in values.levels(table, name) if share >= LEAST_SHARE]
+            levels = [level for level in frequent if "{" not in level][:LEVELS]  # dbt would render braces
             yield Measure(label, sql, "category", tuple(levels), distinct, words)
-        elif distinct < 0.9 * values.rows(table):
+        elif distinct <= MOST_TEXTS and distinct < 0.9 * values.rows(table):
             yield Measure(label, sql, "many", (), distinct, words)
 
 
@@ -292,8 +325,11 @@ def _of_measure(view: View, measure: Measure, windows: Sequence[Window], many: R
             [last],
             kind="category",
         )
+    labels: set[str] = set()
     for level in measure.levels:
         label = f"{safe}_{identifier_part(level)}"
+        label = label if label not in labels else f"{label}_{len(labels)}"
+        labels.add(label)
         counted = Running(
             f"n_{label}",
             f"sum(case when {identifier(safe)} = {literal(level)} then 1 else 0 end)",
@@ -327,7 +363,7 @@ def _of_number(view: View, measure: Measure, windows: Sequence[Window]) -> Itera
     squares = f"coalesce(sum(cast({column} as double) * {column}), 0)"
     for window in windows:
         asked = [window]
-        if measure.sql.startswith("events.") and not view.is_own:
+        if measure.sql.startswith("events.") and view.is_near and not view.is_own:
             value = f"cast({inside(amount, window)} as double)"
             yield _feature(
                 view, f"{prefix}_sum_{window.label}", value, f"sum of {words}, {window.words}", [amount], asked
@@ -340,7 +376,7 @@ def _of_number(view: View, measure: Measure, windows: Sequence[Window]) -> Itera
         f"last_{name}", f"avg({column})", f"last_value({identifier(f'last_{name}')} ignore nulls) over so_far"
     )
     yield _feature(view, f"{prefix}_last", f"now_.{identifier(last.name)}", f"the latest {words}", [last])
-    for latest in LATEST:
+    for latest in LATEST if view.is_near else LATEST[-1:]:
         parts = [
             Running(
                 f"sum{latest}_{name}", amount.gathered, f"sum({identifier(f'sum{latest}_{name}')}) over last_{latest}"
@@ -349,7 +385,7 @@ def _of_number(view: View, measure: Measure, windows: Sequence[Window]) -> Itera
         ]
         mean = f"cast(now_.{identifier(parts[0].name)} as double) / nullif(now_.{identifier(parts[1].name)}, 0)"
         yield _feature(view, f"{prefix}_mean_last_{latest}", mean, f"mean of {words} at the last {latest} times", parts)
-    if measure.sql.startswith("cast("):
+    if measure.sql.startswith("cast(") or not view.is_near:
         return
     for extreme in ("min", "max"):
         found = Running(

@@ -87,7 +87,11 @@ def compose(
         )
     progress(0.05, f"{len(found)} candidates in {len(paths.views)} event relations")
     sample = _Sample(population, graph, paths, values, warehouse, min(ROWS, max(2_000, CELLS // len(found))))
-    frame, usable = sample.frame(found, lambda share: progress(0.05 + 0.3 * share, "computing candidates"))
+    frame, usable = sample.frame(
+        found, started + seconds * 0.5, lambda share: progress(0.05 + 0.3 * share, "computing candidates")
+    )
+    if len(usable) < len(found):
+        notes.append(f"{len(found) - len(usable)} candidates have no value, or there was no time to compute them")
     target = sample.target(frame)
     horizon = pd.Timedelta(population.horizon or timedelta(0))
     folds = make_folds(pd.to_datetime(frame[population.as_of]), horizon, frame[list(population.entity)])
@@ -102,7 +106,7 @@ def compose(
         target,
         folds,
         population.task,
-        started + seconds * 0.8,
+        started + seconds * 0.75,
         lambda share, note: progress(0.35 + 0.6 * share, note),
     )
     if not chosen:
@@ -180,9 +184,9 @@ class _Sample:
     rows: int
 
     def frame(
-        self, features: Sequence[Feature], progress: Callable[[float], None]
+        self, features: Sequence[Feature], deadline: float, progress: Callable[[float], None]
     ) -> tuple[pd.DataFrame, list[Feature]]:
-        """Keys, target and features of the sample, computed view by view; and the features that have values."""
+        """Keys, target and features of the sample, computed view by view until the deadline; and those with values."""
         closed = self._count()
         if closed < LEAST_ROWS:
             raise DataError(
@@ -194,12 +198,14 @@ class _Sample:
         groups = {"": groups.pop("", []), **groups}
         parts: list[pd.DataFrame] = []
         for done, own in enumerate(groups.values()):
+            if parts and time.monotonic() > deadline:
+                break
             part = self.warehouse.query(self._ordered(self._writer(closed).write(own)))
             names = [feature.name for feature in own]
             parts.append(_slim(part if not parts else part[names], own))
             progress(done / len(groups))
         frame = pd.concat(parts, axis=1)
-        return frame, [feature for feature in features if frame[feature.name].notna().any()]
+        return frame, [feature for feature in features if feature.name in frame and frame[feature.name].notna().any()]
 
     def target(self, frame: pd.DataFrame) -> Array:
         """Numbers, or positions of classes."""

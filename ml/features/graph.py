@@ -119,7 +119,10 @@ def read_graph(manifest: Manifest, warehouse: Warehouse, population: Population)
 def _delayed(table: Table, population: Population, manifest: Manifest) -> Table:
     """A table that the population's target comes from is known when the horizon is over."""
     is_outcome = population.target in table.columns and table.id in _upstream(manifest, population.node["unique_id"])
-    return replace(table, delay=max(table.delay, population.horizon)) if is_outcome and population.horizon else table
+    is_told = "known_at" in martlet_meta(_any(manifest, table.id))
+    if is_told or not is_outcome or population.horizon is None:
+        return table
+    return replace(table, delay=max(table.delay, population.horizon))
 
 
 def _foreign_keys(manifest: Manifest) -> Iterator[ForeignKey]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ml.features.graph import ForeignKey, Graph, Table
 from ml.features.population import Population
@@ -59,6 +59,7 @@ class View:
         parents: tables that each event has one row of, joined to it.
         clocks: SQL of the moments that an event waits for: it is known from the latest on.
         path: in words.
+        is_near: events of a key that the population itself holds: they are told of in full.
         is_own: the population's own past outcomes.
     """
 
@@ -69,6 +70,7 @@ class View:
     parents: tuple[Parent, ...]
     clocks: tuple[str, ...]
     path: str
+    is_near: bool = True
     is_own: bool = False
 
 
@@ -98,12 +100,24 @@ def find_paths(population: Population, graph: Graph) -> Paths:
             columns = tuple(f"{parent.via}__{column}" for column in columns)
         anchors.append(Anchor(parent.table, columns, parent.depth, parent.path))
     seen: set[object] = set()
-    for view in sorted(_views(population, anchors, graph, found.notes), key=lambda one: one.anchor.depth):
+    for view in sorted(_views(population, anchors, graph, found.notes), key=_rank):
         what = (view.table.id, view.anchor.columns, view.columns)
-        if what not in seen and len(found.views) < VIEWS:
-            seen.add(what)
+        if what in seen or len(found.views) == VIEWS:
+            continue
+        seen.add(what)
+        names = {one.name for one in found.views}
+        if view.name in names:  # the same table by another of its keys
+            other = "_".join(column.split(".", 1)[1] for column in view.columns)
+            view = replace(view, name=f"{view.name}_as_{other}")
+        if view.name not in names:
             found.views.append(view)
     return found
+
+
+def _rank(view: View) -> tuple[bool, bool]:
+    """Near views first, and of those by one key, the one by the column of the same name."""
+    same = tuple(column.split(".", 1)[1] for column in view.columns) == view.anchor.columns
+    return not view.is_near, not same
 
 
 def _parents(via: str, table: Table, graph: Graph, depth: int, prefix: str, path: str) -> Iterator[Parent]:
@@ -170,7 +184,9 @@ def _pairs(population: Population, anchors: list[Anchor], graph: Graph, notes: l
                 for other in graph.children(second.table.id):
                     if one.child == other.child and one.child != population.node["unique_id"]:
                         columns = [f"events.{name}" for name in one.columns + other.columns]
-                        yield from _view(population, both, graph.tables[one.child], columns, (), graph, notes)
+                        yield from _view(
+                            population, both, graph.tables[one.child], columns, (), graph, notes, is_pair=True
+                        )
 
 
 def _view(
@@ -181,6 +197,8 @@ def _view(
     between: tuple[Parent, ...],
     graph: Graph,
     notes: list[str],
+    *,
+    is_pair: bool = False,
 ) -> Iterator[View]:
     """The events of a table with the parents that tell more of them; none if nothing says when they happened."""
     others = [
@@ -208,6 +226,7 @@ def _view(
         parents=parents,
         clocks=tuple(clocks),
         path=f"{anchor.path} → {' → '.join(steps)}",
+        is_near=anchor.depth <= 1 and not between and not is_pair,
     )
 
 

@@ -21,6 +21,7 @@ Rows = NDArray[np.intp]
 
 CUTS = (0.55, 0.7, 0.85, 1.0)  # shares of the rows, by time, between which lie the validation rows of the folds
 SIZES = (5, 10, 20, 40, 80, 120)  # numbers of features that are tried
+USUAL = 40  # features, if there is no time to try
 ALIKE = 0.98  # rank correlation from which on two features say the same
 COMPARED = 4_000  # rows that correlations are computed on
 SHADOWS = 20  # shuffled features: what chance alone makes of a feature
@@ -95,9 +96,9 @@ def choose(
     ranked = _unlike(frame, kinds, [str(name) for name in real.index[real > by_chance]])
     if not ranked:
         return [], 0.0
-    best: tuple[float, list[str]] = (np.inf, ranked[: SIZES[0]])
+    best: tuple[float, list[str]] = (np.inf, ranked[:USUAL])
     for size in SIZES:
-        if time.monotonic() > deadline and np.isfinite(best[0]):
+        if time.monotonic() > deadline:
             break
         loss = judge.loss(ranked[:size])
         progress(0.5 + 0.45 * min(size / SIZES[-1], 1), f"{min(size, len(ranked))} features, loss {loss:.4g}")
@@ -109,7 +110,8 @@ def choose(
     by_name = {feature.name: feature for feature in usable}
     ordered = shares.sort_values(ascending=False)
     found = [Chosen(by_name[str(name)], float(share)) for name, share in ordered.items()]
-    return found, 1 - best[0] / (judge.constant_loss() or 1.0)
+    loss = best[0] if np.isfinite(best[0]) else judge.loss(best[1])
+    return found, 1 - loss / (judge.constant_loss() or 1.0)
 
 
 def _varies(column: pd.Series) -> bool:
