@@ -293,7 +293,7 @@ def publish(invocation: Invocation) -> bool:
 def features(invocation: Invocation, *, population: str, seconds: float, output_dir: str, force: bool) -> bool:
     """Write a feature model for POPULATION, a model of entities, as-ofs and a target, from the project's foreign keys.
 
-    Example: martlet features pop_household_lapse
+    Example: martlet features pop_churn
     """
     from ml.dbt import Dbt
     from ml.features.compose import compose

@@ -3,21 +3,15 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ml.features.graph import SNAPSHOT_COLUMNS, Graph, Table
+from ml.features.graph import SNAPSHOT_COLUMNS, Graph
+from ml.features.measures import FEW_LEVELS, Measure, first_of, measures
 from ml.features.names import identifier, literal, unique
-from ml.features.paths import Parent, Paths, View, short
+from ml.features.paths import Parent, Paths, View
 from ml.features.population import Population
 from ml.features.values import Values
 from ml.features.windows import Window
 
-# How many columns of a kind are measured: of an event near the population, and of its parents or events further away.
-MEASURES = {"number": 8, "boolean": 4, "category": 3}
-FEW_MEASURES = {"number": 2, "boolean": 1, "category": 1}
-LEVELS = 4  # of a category, whose shares are counted
 MOST_LEVELS = 1_000  # of a category that is a feature itself
-MOST_TEXTS = 50_000  # different ones that are counted; more are free text
-FEW_LEVELS = 30  # of a category whose levels are counted apart
-LEAST_SHARE = 0.02  # of a level that is counted apart
 MOST = 1_500  # candidates; what comes last stems from further away
 LATEST = (3, 10)  # numbers of instants that recent means are taken over
 
@@ -59,18 +53,6 @@ class Feature:
     needs: tuple[Running, ...] = ()
     windows: tuple[Window, ...] = ()
     reads: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A column of events: a number (also of a boolean), a category, one of many levels (`many`), or a key."""
-
-    name: str
-    sql: str
-    kind: str
-    levels: tuple[str, ...]
-    distinct: int
-    words: str
 
 
 def candidates(
@@ -146,8 +128,7 @@ def attributes(parent: Parent) -> list[str]:
     table = parent.table
     held = {*parent.key.parent_columns, *table.personal, *SNAPSHOT_COLUMNS}
     usable = [column for column in table.columns.values() if column.name not in held and column.kind != "other"]
-    is_timed = table.clock is not None
-    return [column.name for column in usable if is_timed or column.name in table.timeless]
+    return [column.name for column in usable if column.name in table.timeless]
 
 
 def _of_view(
@@ -237,66 +218,6 @@ def _rhythm(view: View, what: str) -> Iterator[Feature]:
     )
 
 
-def measures(population: Population, view: View, graph: Graph, values: Values) -> Iterator[Measure]:
-    """The columns of a view's events that features are made of."""
-    if view.is_own:
-        yield from _outcome(population, values)
-        return
-    held = {column.removeprefix("events.") for column in view.columns if column.startswith("events.")}
-    yield from _measures_of(view.table, "events", held | {view.table.clock or ""}, graph, values, is_full=view.is_near)
-    for parent in view.parents if view.is_near else ():
-        keys = {*parent.key.parent_columns, parent.table.clock or ""}
-        keys |= {column.split(".", 1)[1] for column in view.columns if column.startswith(f"{parent.alias}.")}
-        if parent.table.clock is None:
-            keys |= set(parent.table.columns) - parent.table.timeless
-        yield from _measures_of(parent.table, parent.alias, keys, graph, values, is_full=False)
-
-
-def _outcome(population: Population, values: Values) -> Iterator[Measure]:
-    column = population.columns[population.target]
-    sql = f"events.{identifier(column.name)}"
-    if column.kind == "boolean":
-        yield Measure(column.name, f"cast({sql} as integer)", "number", (), 2, column.name)
-    elif population.task == "regression" or column.kind == "number":
-        yield Measure(column.name, sql, "number", (), 2, column.name)
-    else:
-        levels = values.levels_of(population.relation, column)
-        yield Measure(column.name, sql, "category", tuple(levels), len(levels), column.name)
-
-
-def _measures_of(
-    table: Table, alias: str, held: set[str], graph: Graph, values: Values, *, is_full: bool
-) -> Iterator[Measure]:
-    keys = {column for key in graph.parents(table.id) for column in key.columns}
-    keys |= {column for key in graph.children(table.id) for column in key.parent_columns}
-    left = dict(MEASURES if is_full else FEW_MEASURES)
-    for column in table.columns.values():
-        name = column.name
-        if name in held or name in table.personal or name in SNAPSHOT_COLUMNS or column.kind in ("date", "other"):
-            continue
-        distinct = values.distinct(table, name)
-        sql, words = f"{alias}.{identifier(name)}", f"{name} of {table.name}"
-        label = name if alias == "events" else f"{short(table)}_{name}"
-        if name in keys or name.endswith("_id"):
-            # A key that is another in each row tells nothing that their number does not.
-            if 1 < distinct < 0.9 * values.rows(table):
-                yield Measure(label, sql, "key", (), distinct, words)
-            continue
-        if distinct < 2 or left[column.kind] == 0:
-            continue
-        left[column.kind] -= 1
-        if column.kind == "boolean":
-            yield Measure(label, f"cast({sql} as integer)", "number", (), 2, words)
-        elif column.kind == "number":
-            yield Measure(label, sql, "number", (), distinct, words)
-        elif distinct <= FEW_LEVELS:
-            frequent = [level for level, share in values.levels(table, name) if share >= LEAST_SHARE]
-            levels = [level for level in frequent if "{" not in level][:LEVELS]  # dbt would render braces
-            yield Measure(label, sql, "category", tuple(levels), distinct, words)
-        elif distinct <= MOST_TEXTS and distinct < 0.9 * values.rows(table):
-            yield Measure(label, sql, "many", (), distinct, words)
-
-
 def _of_measure(view: View, measure: Measure, windows: Sequence[Window], many: Running) -> Iterator[Feature]:
     if measure.kind == "number":
         yield from _of_number(view, measure, windows)
@@ -339,11 +260,6 @@ def _of_measure(view: View, measure: Measure, windows: Sequence[Window], many: R
             share = f"cast({inside(counted, window)} as double) / nullif({inside(many, window)}, 0)"
             words = f"share of rows with {measure.words} = '{level}', {window.words}"
             yield _feature(view, f"{view.name}_{label}_share_{window.label}", share, words, [counted, many], [window])
-
-
-def first_of(measure: Measure) -> str:
-    """The name of the mark of a value's first occurrence for a key."""
-    return identifier(f"first_{measure.name}")
 
 
 def identifier_part(text: str) -> str:

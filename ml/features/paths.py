@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from ml.features.graph import ForeignKey, Graph, Table
+from ml.features.graph import Graph, Table
+from ml.features.keys import ForeignKey
 from ml.features.population import Population
 
 DEPTH = 3  # foreign keys between a row and what is told of it

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from ml.features.candidates import Feature, Measure, Running, first_of, measures
+from ml.features.candidates import Feature, Running
 from ml.features.graph import Graph, Table
+from ml.features.measures import Measure, first_of, measures
 from ml.features.names import identifier
 from ml.features.paths import Parent, Paths, View, short
 from ml.features.population import Population

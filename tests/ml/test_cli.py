@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -17,7 +18,7 @@ from tests.ml.conftest import MARTLET, Place
 def test_every_command_has_help_with_an_example() -> None:
     for name, command in main.commands.items():
         assert f"Example: martlet {name}" in (command.help or ""), name
-        assert all(getattr(parameter, "help", None) for parameter in command.params), name
+        assert all(option.help for option in command.params if isinstance(option, click.Option)), name
 
 
 def test_a_project_that_knows_nothing_of_martlet_goes_from_nothing_to_predictions(fresh_cellar: Place) -> None:
@@ -126,7 +127,8 @@ def test_profile_with_a_name_is_the_profile_to_use(cellar: Place) -> None:
 
 @pytest.mark.parametrize("command", sorted(main.commands))
 def test_outside_a_project_there_is_a_clear_message(command: str) -> None:
-    result = CliRunner().invoke(main, [command])
+    named = ["anything" for one in main.commands[command].params if isinstance(one, click.Argument)]
+    result = CliRunner().invoke(main, [command, *named])
     assert result.exit_code == 2
     assert "no dbt_project.yml" in result.stderr
     assert "--project-dir" in result.stderr

@@ -306,3 +306,49 @@ def test_a_table_of_sums_is_known_when_its_period_is_over(clinic: Place) -> None
 def test_outcomes_are_told_only_where_a_horizon_says_when_they_are_known(clinic: Place) -> None:
     assert not any(view.is_own for view in Bench(clinic.directory, "pop_cost").paths.views)
     assert any(view.is_own for view in Bench(clinic.directory, "pop_return").paths.views)
+
+
+def test_of_a_dbt_snapshot_the_version_that_was_valid_is_told(clinic: Place) -> None:
+    (clinic.directory / "models" / "plans.sql").write_text(
+        "select patient_id, '{{ var('plan', 'basic') }}' as plan,\n"
+        "timestamp '{{ var('since', '2024-01-10') }}' as since\n"
+        "from {{ ref('patients') }}\n"
+    )
+    (clinic.directory / "snapshots").mkdir()
+    (clinic.directory / "snapshots" / "plan_versions.yml").write_text(
+        "snapshots:\n  - name: plan_versions\n    relation: ref('plans')\n"
+        "    config: {unique_key: patient_id, strategy: timestamp, updated_at: since}\n"
+    )
+    path = clinic.directory / "models" / "clinic.yml"
+    head, population, tail = path.read_text().partition("  - name: pop_return")
+    test = "          - relationships: {arguments: {to: ref('patients'), field: patient_id}}\n"
+    more = test + test.replace("ref('patients')", "ref('plan_versions')")
+    path.write_text(head + population + tail.replace(test, more, 1))
+    dbt(clinic.directory, "build", "--select", "plans", "plan_versions")
+    later = "{plan: premium, since: '2024-07-01'}"
+    dbt(clinic.directory, "build", "--select", "plans", "plan_versions", "--vars", later)
+    dbt(clinic.directory, "parse")
+    rows = Bench(clinic.directory, "pop_return").frame()
+    told = rows.groupby("as_of_date")["plan_versions_plan"].agg(
+        lambda plans: "".join(sorted(set(plans.fillna("none"))))
+    )
+    assert told[told.index <= "2024-01-10"].unique().tolist() == ["none"]
+    assert told[(told.index > "2024-01-10") & (told.index <= "2024-07-01")].unique().tolist() == ["basic"]
+    assert told[told.index > "2024-07-01"].unique().tolist() == ["premium"]
+
+
+def test_sums_over_all_time_are_no_attributes(clinic: Place) -> None:
+    path = clinic.directory / "models" / "patients.sql"
+    path.write_text(path.read_text().replace("select\n", "select\n    0 as lifetime_visits,\n", 1))
+    (clinic.directory / "models" / "dim_patients.sql").write_text(
+        "select patients.* exclude (lifetime_visits), count(visit_id) as visits_ever\n"
+        "from {{ ref('patients') }} as patients left join {{ ref('visits') }} as visits using (patient_id)\n"
+        "group by all\n"
+    )
+    yml = clinic.directory / "models" / "clinic.yml"
+    head, population, tail = yml.read_text().partition("  - name: pop_return")
+    yml.write_text(head + population + tail.replace("ref('patients')", "ref('dim_patients')", 1))
+    dbt(clinic.directory, "build", "--select", "patients", "dim_patients")
+    names = {feature.name for feature in Bench(clinic.directory, "pop_return").features}
+    assert "patients_sex" in names
+    assert not any("visits_ever" in name and name.startswith("patients_") for name in names)

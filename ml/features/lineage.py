@@ -1,0 +1,127 @@
+"""What the lineage tells of a table: when its rows are known, and what later events can have changed."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
+from math import ceil
+
+from ml.manifest import Manifest, Node, martlet_meta
+from ml.warehouse import Column, Warehouse
+
+DAY = 86_400
+EVEN = 1.2  # times the least distance that the greatest may be: months are 28 to 31 days
+
+Keys = Collection[tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """The nodes of a project with what the warehouse holds of them."""
+
+    manifest: Manifest
+    warehouse: Warehouse
+    _columns: dict[str, Mapping[str, Column]] = field(default_factory=dict)
+
+    def node(self, unique_id: str) -> Node:
+        """A model, seed, snapshot or source; empty for anything else."""
+        return self.manifest.nodes.get(unique_id) or self.manifest.sources.get(unique_id) or {}
+
+    def relation(self, unique_id: str) -> str:
+        """How the warehouse reads a node; empty if nothing stands for it."""
+        node = self.node(unique_id)
+        return (
+            self.warehouse.source(node) if unique_id in self.manifest.sources else str(node.get("relation_name") or "")
+        )
+
+    def columns(self, unique_id: str) -> Mapping[str, Column]:
+        """The columns of a node; empty if it is not in the warehouse."""
+        if unique_id not in self._columns:
+            relation = self.relation(unique_id)
+            self._columns[unique_id] = self.warehouse.columns(relation) if relation else {}
+        return self._columns[unique_id]
+
+    def upstream(self, unique_id: str) -> list[str]:
+        """All that a node reads, directly or not."""
+        found: dict[str, None] = {}
+        waiting = [unique_id]
+        while waiting:
+            for parent in (self.node(waiting.pop()).get("depends_on") or {}).get("nodes") or []:
+                if parent not in found:
+                    found[parent] = None
+                    waiting.append(parent)
+        return list(found)
+
+    @cached_property
+    def clocked(self) -> frozenset[str]:
+        """The nodes that declare an `event_time`."""
+        everything = {**self.manifest.nodes, **self.manifest.sources}
+        return frozenset(key for key, node in everything.items() if event_time(node))
+
+    def clock(self, unique_id: str) -> str | None:
+        """When a row is known: `known_at` of config.meta.martlet if given, else dbt's own `event_time`."""
+        node, columns = self.node(unique_id), self.columns(unique_id)
+        declared = martlet_meta(node).get("known_at") or event_time(node)
+        found = next((name for name in columns if declared and name.lower() == str(declared).lower()), None)
+        return found if found and columns[found].kind == "date" else None
+
+    def delay(self, unique_id: str) -> timedelta:
+        """The time between the clocks of a model of sums: one with clocks at even distances, made from other events.
+
+        Its clock is the start of what it sums up. Distances below two days, and what says itself when it is known,
+        have no delay.
+        """
+        clock = self.clock(unique_id)
+        if clock is None or "known_at" in martlet_meta(self.node(unique_id)):
+            return timedelta(0)
+        if not self.clocked & {*self.upstream(unique_id)}:
+            return timedelta(0)
+        moment = f"epoch({self.warehouse.quote(clock)})"
+        row = self.warehouse.query(
+            "select count(*) as moments, min(gap) as least, max(gap) as most from ("
+            "select moment - lag(moment) over (order by moment) as gap from ("
+            f"select distinct {moment} as moment from {self.relation(unique_id)}) as moments) as gaps"
+        ).iloc[0]
+        is_even = row["moments"] >= 3 and row["least"] >= 2 * DAY and row["most"] <= EVEN * row["least"]
+        return timedelta(days=ceil(row["most"] / DAY) if is_even else 0)
+
+    def timeless(self, unique_id: str, keys: Keys) -> frozenset[str]:
+        """Columns that no later event can have changed.
+
+        A model that reads events may sum them up, over all times. Of such a model only those columns are safe that come
+        by the same name from a table with the same key that reads none. Tables that have one row for each key are no
+        events here, though they may have a clock.
+        """
+        columns = frozenset(self.columns(unique_id))
+        if not self._events(unique_id, keys):
+            return columns
+        safe: set[str] = set()
+        for one in self.upstream(unique_id):
+            found = {*self.columns(one)}
+            is_event = one in self.clocked and not self._has_one_row_each(one, keys)
+            if any(found.issuperset(key) for key in keys) and not is_event and not self._events(one, keys):
+                safe |= found
+        return columns & safe
+
+    def _events(self, unique_id: str, keys: Keys) -> list[str]:
+        """The events that a node reads, directly or not."""
+        read = self.clocked & {*self.upstream(unique_id)}
+        return [one for one in read if not self._has_one_row_each(one, keys)]
+
+    def _has_one_row_each(self, unique_id: str, keys: Keys) -> bool:
+        """Whether a table has no two rows of one key."""
+        return any(self.is_unique(unique_id, key) for key in keys if self.columns(unique_id).keys() >= set(key))
+
+    def is_unique(self, unique_id: str, key: tuple[str, ...]) -> bool:
+        """Whether columns tell the rows of a table apart; rows with a null in the first do not count."""
+        names = ", ".join(self.warehouse.quote(name) for name in key)
+        twice = self.warehouse.query(
+            f"select count(*) as found from (select {names} from {self.relation(unique_id)} "
+            f"where {self.warehouse.quote(key[0])} is not null group by {names} having count(*) > 1 limit 1) as twice"
+        )
+        return not twice["found"][0]
+
+
+def event_time(node: Node) -> str | None:
+    """The clock that dbt knows of a node."""
+    return (node.get("config") or {}).get("event_time")
