@@ -17,7 +17,7 @@ from ml.features.compose import Composed
 from ml.manifest import Manifest
 from ml.project import Project
 
-MARK = re.compile(r"^(-- |# )Written by martlet features; sha256 of the lines above: ([0-9a-f]{64})\n?\Z", re.M)
+MARK = re.compile(r"^(-- |# )martlet features; sha256 of what is above: ([0-9a-f]{64})\n?\Z", re.M)
 PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ .()/%-]*")
 LINT_SECONDS = 120
 
@@ -86,7 +86,7 @@ def _compared(path: Path, text: str, force: bool) -> Written:
 def _marked(text: str, comment: str) -> str:
     """The text with the hash by which a change is noticed."""
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return f"{text}{comment}Written by martlet features; sha256 of the lines above: {digest}\n"
+    return f"{text}{comment}martlet features; sha256 of what is above: {digest}\n"
 
 
 def _is_ours(text: str) -> bool:
@@ -103,11 +103,22 @@ def _formatted(sql: str, name: str, project: Project, directory: Path) -> str:
         return sql
     # In the folder of the models, since rules may differ by folder; hidden, so that dbt does not read it.
     directory.mkdir(parents=True, exist_ok=True)
-    place = directory / f".{name}.sql"
+    place, config = directory / f".{name}.sql", directory / f".{name}.cfg"
     try:
         place.write_text(sql, encoding="utf-8")
+        config.write_text("[sqlfluff]\nlarge_file_skip_byte_limit = 0\n", encoding="utf-8")
         subprocess.run(  # noqa: S603 -- our own command, on a file of our own
-            [sys.executable, "-m", "sqlfluff", "fix", "--quiet", "--disable-progress-bar", str(place)],
+            [
+                sys.executable,
+                "-m",
+                "sqlfluff",
+                "fix",
+                "--quiet",
+                "--disable-progress-bar",
+                "--config",
+                str(config),
+                str(place),
+            ],
             cwd=project.directory,
             capture_output=True,
             timeout=LINT_SECONDS,
@@ -120,6 +131,7 @@ def _formatted(sql: str, name: str, project: Project, directory: Path) -> str:
         raise ProjectError(f"{directory} can't be written: {error}.") from error
     finally:
         place.unlink(missing_ok=True)
+        config.unlink(missing_ok=True)
 
 
 def _model_yaml(composed: Composed) -> str:

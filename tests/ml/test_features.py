@@ -44,6 +44,8 @@ def _built_clinic(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _written_clinic(_built_clinic: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("written") / "clinic"
     shutil.copytree(_built_clinic, directory)
+    rules = (ROOT / ".sqlfluff").read_text().splitlines(keepends=True)
+    (directory / ".sqlfluff").write_text("".join(line for line in rules if "_path" not in line))
     result = place(directory).martlet("features", "pop_return", "--seconds", "60")
     assert result.exit_code == 0, result.output
     return directory
@@ -209,6 +211,13 @@ def test_the_model_builds_without_martlet_and_trains(written: Place) -> None:
     trained = written.martlet("train", "--select", "return")
     assert trained.exit_code == 0, trained.output
     assert written.sql("select is_good from ml.runs")["is_good"][0]
+
+
+def test_the_model_keeps_the_rules_of_the_project(written: Place) -> None:
+    command = [sys.executable, "-m", "sqlfluff", "lint", "--disable-progress-bar", SQL]
+    done = subprocess.run(command, cwd=written.directory, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert not list((written.directory / "models" / "features").glob(".*"))
 
 
 def test_what_the_analyst_changed_is_kept(written: Place) -> None:
