@@ -42,6 +42,7 @@ class Feature:
         needs: the running columns that it reads.
         windows: whose starts it looks up.
         reads: columns of `keyed` that come from parents.
+        is_age: days from an attribute's date to the as-of; below zero, the date lay ahead.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Feature:
     needs: tuple[Running, ...] = ()
     windows: tuple[Window, ...] = ()
     reads: tuple[str, ...] = ()
+    is_age: bool = False
 
 
 def candidates(
@@ -117,9 +119,16 @@ def _attributes(graph: Graph, paths: Paths, values: Values) -> Iterator[Feature]
                 expression = f"(epoch(keyed.as_of_) - epoch(cast({read} as timestamp))) / 86400"
                 words = f"Days from {column} of {parent.table.name} to the as-of."
                 yield Feature(
-                    f"{parent.alias}_days_since_{column}", expression, "number", words, parent.path, reads=reads
+                    f"{parent.alias}_days_since_{column}",
+                    expression,
+                    "number",
+                    words,
+                    parent.path,
+                    reads=reads,
+                    is_age=True,
                 )
             elif kind != "category" or 1 < values.distinct(parent.table, column) <= MOST_LEVELS:
+                read = values.finite(parent.table, column, read)
                 yield Feature(f"{parent.alias}_{column}", read, kind, _sentence(words), parent.path, reads=reads)
 
 
@@ -219,7 +228,7 @@ def _rhythm(view: View, what: str) -> Iterator[Feature]:
 
 
 def _of_measure(view: View, measure: Measure, windows: Sequence[Window], many: Running) -> Iterator[Feature]:
-    if measure.kind == "number":
+    if measure.kind in ("number", "flag"):
         yield from _of_number(view, measure, windows)
         return
     safe, prefix = measure.name, f"{view.name}_{measure.name}"
@@ -279,7 +288,7 @@ def _of_number(view: View, measure: Measure, windows: Sequence[Window]) -> Itera
     squares = f"coalesce(sum(cast({column} as double) * {column}), 0)"
     for window in windows:
         asked = [window]
-        if measure.sql.startswith("events.") and view.is_near and not view.is_own:
+        if measure.kind == "number" and view.is_near and not (view.is_own or measure.is_parents):
             value = f"cast({inside(amount, window)} as double)"
             yield _feature(
                 view, f"{prefix}_sum_{window.label}", value, f"sum of {words}, {window.words}", [amount], asked
@@ -301,7 +310,7 @@ def _of_number(view: View, measure: Measure, windows: Sequence[Window]) -> Itera
         ]
         mean = f"cast(now_.{identifier(parts[0].name)} as double) / nullif(now_.{identifier(parts[1].name)}, 0)"
         yield _feature(view, f"{prefix}_mean_last_{latest}", mean, f"mean of {words} at the last {latest} times", parts)
-    if measure.sql.startswith("cast(") or not view.is_near:
+    if measure.kind == "flag" or not view.is_near:
         return
     for extreme in ("min", "max"):
         found = Running(

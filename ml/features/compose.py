@@ -25,6 +25,7 @@ SECONDS = 120.0
 ROWS = 20_000  # that candidates are judged on
 CELLS = 24_000_000  # of candidates and rows, at most
 LEAST_ROWS = 100
+AHEAD = 0.002  # share of rows in which an attribute's date may lie after the as-of
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ def compose(
     )
     if len(usable) < len(found):
         notes.append(f"{len(found) - len(usable)} candidates have no value, or there was no time to compute them")
+    usable = _without_dates_ahead(frame, usable, notes)
     target = sample.target(frame)
     horizon = pd.Timedelta(population.horizon or timedelta(0))
     folds = make_folds(pd.to_datetime(frame[population.as_of]), horizon, frame[list(population.entity)])
@@ -160,6 +162,18 @@ def _windows(view: View, population: Population, warehouse: Warehouse) -> list[W
     span = 0.0 if pd.isna(row["span"]) else float(row["span"])
     gap = timedelta(seconds=span * float(row["keys"]) / max(float(row["events"]), 1.0))
     return choose_windows(population.horizon, timedelta(seconds=span), gap)
+
+
+def _without_dates_ahead(frame: pd.DataFrame, features: Sequence[Feature], notes: list[str]) -> list[Feature]:
+    """The features without dates of attributes that lie after the as-of: their tables were written later."""
+    ahead = {feature.name: float((frame[feature.name] < 0).mean()) for feature in features if feature.is_age}
+    for feature in features:
+        if ahead.get(feature.name, 0.0) > AHEAD:
+            notes.append(
+                f"{feature.name} is left out: the date lies after the as-of in {ahead[feature.name]:.0%} of the rows, "
+                "so it was written later (a plan that was known may stand in the population itself)"
+            )
+    return [feature for feature in features if ahead.get(feature.name, 0.0) <= AHEAD]
 
 
 def _kept(population: Population, chosen: Sequence[Chosen]) -> tuple[str, ...]:

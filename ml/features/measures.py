@@ -20,11 +20,16 @@ LEAST_SHARE = 0.02  # of a level that is counted apart
 
 @dataclass(frozen=True)
 class Measure:
-    """A column of events: a number (also of a boolean), a category, one of many levels (`many`), or a key."""
+    """A column of events, or of a parent of theirs.
+
+    Its kind is number, flag (a boolean as 0 and 1), category, many (a category whose levels are too many to count
+    apart), or key.
+    """
 
     name: str
     sql: str
     kind: str
+    is_parents: bool
     levels: tuple[str, ...]
     distinct: int
     words: str
@@ -58,12 +63,12 @@ def _outcome(population: Population, values: Values) -> Iterator[Measure]:
     column = population.columns[population.target]
     sql = f"events.{identifier(column.name)}"
     if column.kind == "boolean":
-        yield Measure(column.name, f"cast({sql} as integer)", "number", (), 2, column.name)
+        yield Measure(column.name, f"cast({sql} as integer)", "flag", False, (), 2, column.name)
     elif population.task == "regression" or column.kind == "number":
-        yield Measure(column.name, sql, "number", (), 2, column.name)
+        yield Measure(column.name, sql, "number", False, (), 2, column.name)
     else:
         levels = values.levels_of(population.relation, column)
-        yield Measure(column.name, sql, "category", tuple(levels), len(levels), column.name)
+        yield Measure(column.name, sql, "category", False, tuple(levels), len(levels), column.name)
 
 
 def _measures_of(
@@ -78,25 +83,26 @@ def _measures_of(
             continue
         distinct = values.distinct(table, name)
         sql, words = f"{alias}.{identifier(name)}", f"{name} of {table.name}"
-        label = name if alias == "events" else f"{alias}_{name}"
+        is_parents = alias != "events"
+        label = f"{alias}_{name}" if is_parents else name
         if name in keys or name.endswith("_id"):
             # A key that is another in each row tells nothing that their number does not.
             if 1 < distinct < 0.9 * values.rows(table):
-                yield Measure(label, sql, "key", (), distinct, words)
+                yield Measure(label, sql, "key", is_parents, (), distinct, words)
             continue
         if distinct < 2 or left[column.kind] == 0:
             continue
         left[column.kind] -= 1
         if column.kind == "boolean":
-            yield Measure(label, f"cast({sql} as integer)", "number", (), 2, words)
+            yield Measure(label, f"cast({sql} as integer)", "flag", is_parents, (), 2, words)
         elif column.kind == "number":
-            yield Measure(label, sql, "number", (), distinct, words)
+            yield Measure(label, values.finite(table, name, sql), "number", is_parents, (), distinct, words)
         elif distinct <= FEW_LEVELS:
             frequent = [level for level, share in values.levels(table, name) if share >= LEAST_SHARE]
             levels = [level for level in frequent if "{" not in level][:LEVELS]  # dbt would render braces
-            yield Measure(label, sql, "category", tuple(levels), distinct, words)
+            yield Measure(label, sql, "category", is_parents, tuple(levels), distinct, words)
         elif distinct <= MOST_TEXTS and distinct < 0.9 * values.rows(table):
-            yield Measure(label, sql, "many", (), distinct, words)
+            yield Measure(label, sql, "many", is_parents, (), distinct, words)
 
 
 def first_of(measure: Measure) -> str:

@@ -24,6 +24,12 @@ class Values:
         """About how many different values a column holds; nulls don't count."""
         return self._counts(table)[column]
 
+    def finite(self, table: Table, column: str, sql: str) -> str:
+        """SQL that reads a column, with null for what is no number or infinite, if it holds such."""
+        if table.columns[column].type.upper() not in ("DOUBLE", "FLOAT") or not self._counts(table)[f"{column}\0"]:
+            return sql
+        return f"case when isfinite({sql}) then {sql} end"
+
     def levels(self, table: Table, column: str) -> list[tuple[str, float]]:
         """The most frequent levels of a column, each with its share of the rows."""
         where = (table.id, column)
@@ -55,6 +61,13 @@ class Values:
             quote = self.warehouse.quote
             parts = [f"count(*) as {quote('number of rows')}"]
             parts += [f"approx_count_distinct({quote(name)}) as {quote(name)}" for name in names]
+            doubles = [name for name in names if table.columns[name].type.upper() in ("DOUBLE", "FLOAT")]
+            parts += [
+                f"count(case when not isfinite({quote(name)}) then 1 end) as {quote('infinite ' + name)}"
+                for name in doubles
+            ]
             row = self.warehouse.query(f"select {', '.join(parts)} from {table.relation}").iloc[0]
-            self._counted[table.id] = {name: int(row[name]) for name in names} | {"": int(row["number of rows"])}
+            infinite = {f"{name}\0": int(row[f"infinite {name}"]) for name in doubles}
+            distinct = {name: int(row[name]) for name in names}
+            self._counted[table.id] = {**distinct, **infinite, "": int(row["number of rows"])}
         return self._counted[table.id]

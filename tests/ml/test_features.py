@@ -187,6 +187,20 @@ def test_a_date_is_known_at_its_end_where_as_ofs_have_hours(clinic: Place) -> No
     assert set(counted) == {0, 1}
 
 
+def test_what_is_no_number_spoils_no_sum(clinic: Place) -> None:
+    clinic.sql("alter table visits alter cost type double")
+    clinic.sql("update visits set cost = 'nan' where visit_id % 10 = 1")
+    clinic.sql("update visits set cost = 'infinity' where visit_id % 10 = 2")
+    found = Bench(clinic.directory, "pop_return").frame("as_of_date = date '2024-07-25'").set_index("patient_id")
+    means = clinic.sql(
+        "select patient_id, avg(cost) as cost from visits "
+        "where visited_at < date '2024-07-25' and isfinite(cost) group by 1"
+    ).set_index("patient_id")["cost"]
+    assert len(means) > 50
+    assert np.allclose(found["visits_cost_mean_ever"].reindex(means.index), means)
+    assert np.isfinite(found["visits_cost_deviation"].dropna()).all()
+
+
 def test_the_graph_is_read_with_its_oddities(clinic: Place) -> None:
     bench = Bench(clinic.directory, "pop_return")
     names = {feature.name for feature in bench.features}
@@ -242,6 +256,9 @@ def test_another_folder_and_a_taken_name(clinic: Place) -> None:
     assert result.exit_code == 0, result.output
     assert sorted(path.name for path in folder.iterdir()) == ["feat_return.sql", "feat_return.yml"]
     text = (folder / "feat_return.yml").read_text()
+    # A date that lies after the as-of was not known then.
+    assert "patients_days_since_left_on is left out" in " ".join(result.output.split())
+    assert "left_on" not in text
     (folder / "feat_return.yml").unlink()
     models, exposure = text.split("\nexposures:")
     (folder / "declared.yml").write_text("exposures:" + exposure.replace("feat_return", "patients"))
