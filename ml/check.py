@@ -1,6 +1,6 @@
 """Can the data carry a prediction? Looks at its whole feature model in SQL, then at its rows (see `examine`)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 from sklearn.metrics import get_scorer_names
@@ -183,7 +183,7 @@ def _key_findings(prediction: Prediction, counts: pd.Series, warehouse: Warehous
         missing = int(counts["rows"] - counts["known " + key])
         if missing:
             yield _error("keys", f"'{key}' is null in {missing} rows of {prediction.feature_model}.")
-    example = duplicated_key(prediction, warehouse, prediction.relation)
+    example = duplicated_key(prediction.keys, warehouse, prediction.relation)
     if example:
         yield _error(
             "keys",
@@ -192,13 +192,13 @@ def _key_findings(prediction: Prediction, counts: pd.Series, warehouse: Warehous
         )
 
 
-def duplicated_key(prediction: Prediction, warehouse: Warehouse, relation: str) -> str:
-    """An entity (and as-of) that has several rows in a relation, in words; empty if there is none."""
-    keys = ", ".join(warehouse.quote(key) for key in prediction.keys)
+def duplicated_key(names: Sequence[str], warehouse: Warehouse, relation: str) -> str:
+    """A key that has several rows in a relation, in words; empty if there is none."""
+    keys = ", ".join(warehouse.quote(key) for key in names)
     twice = warehouse.query(
         f"select {keys}, count(*) as rows from {relation} group by {keys} having count(*) > 1 limit 1"
     )
-    return ", ".join(f"{key} = {twice[key][0]}" for key in prediction.keys) if len(twice) else ""
+    return ", ".join(f"{key} = {twice[key][0]}" for key in names) if len(twice) else ""
 
 
 def _feature_findings(kinds: Mapping[str, str], counts: pd.Series) -> Iterator[Finding]:

@@ -36,19 +36,29 @@ class Manifest:
             raise ProjectError(f"{path} is no dbt manifest ({error!r}). Run `dbt parse` to write it anew.") from error
         return cls(sha256=hashlib.sha256(raw).hexdigest(), **parts)
 
+    def node(self, unique_id: str) -> Node:
+        """A node or source; empty if there is none."""
+        return self.nodes.get(unique_id) or self.sources.get(unique_id) or {}
+
+    def upstream(self, unique_id: str) -> list[str]:
+        """All that a node reads, directly or not."""
+        found: dict[str, None] = {}
+        waiting = [unique_id]
+        while waiting:
+            for parent in (self.node(waiting.pop()).get("depends_on") or {}).get("nodes") or []:
+                if parent not in found:
+                    found[parent] = None
+                    waiting.append(parent)
+        return list(found)
+
     def personal_columns(self, unique_id: str) -> set[str]:
         """Names of the columns that a node or anything upstream of it marks with `meta.contains_pii: true`."""
-        found: set[str] = set()
-        waiting, seen = [unique_id], {unique_id}
-        while waiting:
-            node = self.nodes.get(waiting[-1]) or self.sources.get(waiting[-1]) or {}
-            waiting.pop()
-            columns = (node.get("columns") or {}).values()
-            found |= {column["name"] for column in columns if _is_personal(column)}
-            parents = set((node.get("depends_on") or {}).get("nodes") or []) - seen
-            seen |= parents
-            waiting += parents
-        return found
+        columns = [
+            column
+            for one in (unique_id, *self.upstream(unique_id))
+            for column in (self.node(one).get("columns") or {}).values()
+        ]
+        return {column["name"] for column in columns if _is_personal(column)}
 
     def ml_exposures(self) -> dict[str, Node]:
         """The exposures of `type: ml`, by name."""

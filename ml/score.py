@@ -120,7 +120,7 @@ def _waiting(prediction: Prediction, warehouse: Warehouse, *, rescore: bool) -> 
 
 
 def _refuse_duplicates(prediction: Prediction, warehouse: Warehouse, waiting: str) -> None:
-    example = duplicated_key(prediction, warehouse, f"({waiting}) as waiting")
+    example = duplicated_key(prediction.keys, warehouse, f"({waiting}) as waiting")
     if example:
         raise DataError(f"{prediction.feature_model} has several open rows for {example}; it must have one.")
 

@@ -71,7 +71,7 @@ def candidates(
 def _own(population: Population, graph: Graph, values: Values) -> Iterator[Feature]:
     """What the analyst put beside the keys."""
     start = graph.tables[population.node["unique_id"]]
-    held = {*population.keys, population.target, *_excluded(population), *start.personal}
+    held = {*population.keys, population.target, *population.listed("exclude"), *start.personal}
     keys = {column for key in graph.parents(start.id) for column in key.columns}
     for column in start.columns.values():
         if column.name in held or column.kind not in ("number", "boolean", "category"):
@@ -97,11 +97,6 @@ def _own(population: Population, graph: Graph, values: Values) -> Iterator[Featu
             "Hour of the as-of.",
             population.model,
         )
-
-
-def _excluded(population: Population) -> set[str]:
-    excluded = population.settings.get("exclude")
-    return {str(name) for name in excluded} if isinstance(excluded, list) else set()
 
 
 def _attributes(graph: Graph, paths: Paths, values: Values) -> Iterator[Feature]:

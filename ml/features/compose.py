@@ -151,7 +151,7 @@ def _windows(view: View, population: Population, warehouse: Warehouse) -> list[W
     if view.is_own:
         return [Window.always()]
     alias, clock = view.clocks[0].split(".", 1)
-    table = view.table if alias == "events" else next(one.table for one in view.parents if one.alias == alias)
+    table = view.table_of(alias)
     moment = warehouse.quote(clock)
     key = view.columns[0].split(".", 1)
     counted = f"count(distinct {warehouse.quote(key[1])})" if key[0] == alias else "count(*)"
@@ -178,10 +178,7 @@ def _without_dates_ahead(frame: pd.DataFrame, features: Sequence[Feature], notes
 
 def _kept(population: Population, chosen: Sequence[Chosen]) -> tuple[str, ...]:
     """Columns of the population that its declaration names beside the keys and the target."""
-    named: list[str] = []
-    for key in ("slices", "exclude"):
-        listed = population.settings.get(key)
-        named += [str(name) for name in listed] if isinstance(listed, list) else []
+    named = [*population.listed("slices"), *population.listed("exclude")]
     held = {*population.keys, population.target, *(one.feature.name for one in chosen)}
     return tuple(name for name in dict.fromkeys(named) if name in population.columns and name not in held)
 

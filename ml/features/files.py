@@ -48,10 +48,10 @@ def write_files(composed: Composed, manifest: Manifest, project: Project, folder
         f"{composed.model}.yml tells what they are.\n"
     )
     texts = {
-        model: _formatted(header + composed.sql, composed.model, project, directory),
-        yml: _model_yaml(composed) + exposure,
+        model: _marked(_formatted(header + composed.sql, composed.model, project, directory), "-- "),
+        yml: _marked(_model_yaml(composed) + exposure, "# "),
     }
-    written = [_compared(path, _marked(text, "-- " if path == model else "# "), force) for path, text in texts.items()]
+    written = [_compared(path, text, force) for path, text in texts.items()]
     if any(one.outcome == "kept" for one in written):
         return [
             one if one.outcome in ("kept", "unchanged") else Written(one.path, "kept", one.difference)
@@ -61,7 +61,7 @@ def write_files(composed: Composed, manifest: Manifest, project: Project, folder
         directory.mkdir(parents=True, exist_ok=True)
         for path, text in texts.items():
             waiting = path.with_name(f".{path.name}.new")
-            waiting.write_text(_marked(text, "-- " if path == model else "# "), encoding="utf-8")
+            waiting.write_text(text, encoding="utf-8")
             os.replace(waiting, path)
     except OSError as error:
         raise ProjectError(f"{directory} can't be written: {error}.") from error

@@ -75,7 +75,7 @@ def read_graph(manifest: Manifest, warehouse: Warehouse, population: Population)
     notes: list[str] = []
     tables: dict[str, Table] = {}
     for unique_id in sorted({start, *(end for key in keys for end in (key.child, key.parent))} - barred):
-        node = lineage.node(unique_id)
+        node = lineage.manifest.node(unique_id)
         if not lineage.relation(unique_id) or martlet_meta(node).get("features") is False:
             continue
         if not lineage.columns(unique_id):
@@ -101,7 +101,7 @@ def read_graph(manifest: Manifest, warehouse: Warehouse, population: Population)
 
 
 def _table(unique_id: str, keys: Collection[tuple[str, ...]], lineage: Lineage) -> Table:
-    node, columns = lineage.node(unique_id), lineage.columns(unique_id)
+    node, columns = lineage.manifest.node(unique_id), lineage.columns(unique_id)
     is_source = node.get("resource_type") == "source"
     is_history = node.get("resource_type") == "snapshot" and "dbt_valid_from" in columns
     return Table(
@@ -123,8 +123,10 @@ def _table(unique_id: str, keys: Collection[tuple[str, ...]], lineage: Lineage) 
 
 def _delayed(table: Table, population: Population, lineage: Lineage) -> Table:
     """A table that the population's target comes from is known when the horizon is over."""
-    is_outcome = population.target in table.columns and table.id in lineage.upstream(population.node["unique_id"])
-    is_told = "known_at" in martlet_meta(lineage.node(table.id))
+    is_outcome = population.target in table.columns and table.id in lineage.manifest.upstream(
+        population.node["unique_id"]
+    )
+    is_told = "known_at" in martlet_meta(lineage.manifest.node(table.id))
     if is_told or not is_outcome or population.horizon is None:
         return table
     return replace(table, delay=max(table.delay, population.horizon))
@@ -137,7 +139,7 @@ def _barred(lineage: Lineage, population: str, written: str) -> set[str]:
     starts = {population, *manifest.prediction_sources()}
     starts |= {parent for node in exposures for parent in (node.get("depends_on") or {}).get("nodes", [])}
     starts |= {key for key, node in manifest.nodes.items() if node["name"] == written or "target" in martlet_meta(node)}
-    later = {key for key in manifest.nodes if starts & {*lineage.upstream(key)}}
+    later = {key for key in manifest.nodes if starts & {*lineage.manifest.upstream(key)}}
     return (later | starts) - {population}
 
 

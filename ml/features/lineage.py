@@ -6,10 +6,10 @@ from datetime import timedelta
 from functools import cached_property
 from math import ceil
 
+from ml.features.windows import DAY
 from ml.manifest import Manifest, Node, martlet_meta
 from ml.warehouse import Column, Warehouse
 
-DAY = 86_400
 EVEN = 1.2  # times the least distance that the greatest may be: months are 28 to 31 days
 
 Keys = Collection[tuple[str, ...]]
@@ -23,13 +23,9 @@ class Lineage:
     warehouse: Warehouse
     _columns: dict[str, Mapping[str, Column]] = field(default_factory=dict)
 
-    def node(self, unique_id: str) -> Node:
-        """A model, seed, snapshot or source; empty for anything else."""
-        return self.manifest.nodes.get(unique_id) or self.manifest.sources.get(unique_id) or {}
-
     def relation(self, unique_id: str) -> str:
         """How the warehouse reads a node; empty if nothing stands for it."""
-        node = self.node(unique_id)
+        node = self.manifest.node(unique_id)
         return (
             self.warehouse.source(node) if unique_id in self.manifest.sources else str(node.get("relation_name") or "")
         )
@@ -41,17 +37,6 @@ class Lineage:
             self._columns[unique_id] = self.warehouse.columns(relation) if relation else {}
         return self._columns[unique_id]
 
-    def upstream(self, unique_id: str) -> list[str]:
-        """All that a node reads, directly or not."""
-        found: dict[str, None] = {}
-        waiting = [unique_id]
-        while waiting:
-            for parent in (self.node(waiting.pop()).get("depends_on") or {}).get("nodes") or []:
-                if parent not in found:
-                    found[parent] = None
-                    waiting.append(parent)
-        return list(found)
-
     @cached_property
     def clocked(self) -> frozenset[str]:
         """The nodes that declare an `event_time`."""
@@ -60,7 +45,7 @@ class Lineage:
 
     def clock(self, unique_id: str) -> str | None:
         """When a row is known: `known_at` of config.meta.martlet if given, else dbt's own `event_time`."""
-        node, columns = self.node(unique_id), self.columns(unique_id)
+        node, columns = self.manifest.node(unique_id), self.columns(unique_id)
         declared = martlet_meta(node).get("known_at") or event_time(node)
         found = next((name for name in columns if declared and name.lower() == str(declared).lower()), None)
         return found if found and columns[found].kind == "date" else None
@@ -72,9 +57,9 @@ class Lineage:
         have no delay.
         """
         clock = self.clock(unique_id)
-        if clock is None or "known_at" in martlet_meta(self.node(unique_id)):
+        if clock is None or "known_at" in martlet_meta(self.manifest.node(unique_id)):
             return timedelta(0)
-        if not self.clocked & {*self.upstream(unique_id)}:
+        if not self.clocked & {*self.manifest.upstream(unique_id)}:
             return timedelta(0)
         moment = f"epoch({self.warehouse.quote(clock)})"
         row = self.warehouse.query(
@@ -96,7 +81,7 @@ class Lineage:
         if not self._events(unique_id, keys):
             return columns
         safe: set[str] = set()
-        for one in self.upstream(unique_id):
+        for one in self.manifest.upstream(unique_id):
             found = {*self.columns(one)}
             is_event = one in self.clocked and not self._has_one_row_each(one, keys)
             if any(found.issuperset(key) for key in keys) and not is_event and not self._events(one, keys):
@@ -105,7 +90,7 @@ class Lineage:
 
     def _events(self, unique_id: str, keys: Keys) -> list[str]:
         """The events that a node reads, directly or not."""
-        read = self.clocked & {*self.upstream(unique_id)}
+        read = self.clocked & {*self.manifest.upstream(unique_id)}
         return [one for one in read if not self._has_one_row_each(one, keys)]
 
     def _has_one_row_each(self, unique_id: str, keys: Keys) -> bool:

@@ -47,7 +47,7 @@ def measures(population: Population, view: View, graph: Graph, values: Values) -
 
 def _found(population: Population, view: View, graph: Graph, values: Values) -> Iterator[Measure]:
     if view.is_own:
-        yield from _outcome(population, values)
+        yield from _outcome(population, graph, values)
         return
     held = {column.removeprefix("events.") for column in view.columns if column.startswith("events.")}
     yield from _measures_of(view.table, "events", held | {view.table.clock or ""}, graph, values, is_full=view.is_near)
@@ -59,7 +59,7 @@ def _found(population: Population, view: View, graph: Graph, values: Values) -> 
         yield from _measures_of(parent.table, parent.alias, keys, graph, values, is_full=False)
 
 
-def _outcome(population: Population, values: Values) -> Iterator[Measure]:
+def _outcome(population: Population, graph: Graph, values: Values) -> Iterator[Measure]:
     column = population.columns[population.target]
     sql = f"events.{identifier(column.name)}"
     if column.kind == "boolean":
@@ -67,7 +67,7 @@ def _outcome(population: Population, values: Values) -> Iterator[Measure]:
     elif population.task == "regression" or column.kind == "number":
         yield Measure(column.name, sql, "number", False, (), 2, column.name)
     else:
-        levels = values.levels_of(population.relation, column)
+        levels = _levels(values, graph.tables[population.node["unique_id"]], column.name)
         yield Measure(column.name, sql, "category", False, tuple(levels), len(levels), column.name)
 
 
@@ -98,11 +98,16 @@ def _measures_of(
         elif column.kind == "number":
             yield Measure(label, values.finite(table, name, sql), "number", is_parents, (), distinct, words)
         elif distinct <= FEW_LEVELS:
-            frequent = [level for level, share in values.levels(table, name) if share >= LEAST_SHARE]
-            levels = [level for level in frequent if "{" not in level][:LEVELS]  # dbt would render braces
+            levels = _levels(values, table, name, LEAST_SHARE)
             yield Measure(label, sql, "category", is_parents, tuple(levels), distinct, words)
         elif distinct <= MOST_TEXTS and distinct < 0.9 * values.rows(table):
             yield Measure(label, sql, "many", is_parents, (), distinct, words)
+
+
+def _levels(values: Values, table: Table, column: str, least: float = 0.0) -> list[str]:
+    """The levels that are counted apart."""
+    # dbt would render braces.
+    return [level for level, share in values.levels(table, column) if share >= least and "{" not in level][:LEVELS]
 
 
 def first_of(measure: Measure) -> str:

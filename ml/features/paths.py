@@ -11,7 +11,6 @@ from ml.features.population import Population
 DEPTH = 3  # foreign keys between a row and what is told of it
 VIEWS = 24  # event relations, at most
 LAYER = re.compile(r"^(stg_[a-z0-9]+__|stg_|int_|fct_|dim_|src_|raw_|seed_|base_)")
-KEYED = "keyed"  # the population with all that its foreign keys reach
 
 
 @dataclass(frozen=True)
@@ -73,6 +72,10 @@ class View:
     path: str
     is_near: bool = True
     is_own: bool = False
+
+    def table_of(self, alias: str) -> Table:
+        """The table that an alias of the events' query stands for."""
+        return self.table if alias == "events" else next(one.table for one in self.parents if one.alias == alias)
 
 
 @dataclass

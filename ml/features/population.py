@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from ml.check import duplicated_key
 from ml.declaration import KEYS, TASKS, check_keys, parse_horizon
 from ml.errors import DataError, DeclarationError, ProjectError
 from ml.manifest import Manifest, Node, martlet_meta
@@ -40,6 +41,11 @@ class Population:
     def keys(self) -> tuple[str, ...]:
         """The columns that identify a row."""
         return (*self.entity, self.as_of)
+
+    def listed(self, key: str) -> list[str]:
+        """The columns that a key of the declaration lists, such as `exclude`."""
+        listed = self.settings.get(key)
+        return [str(name) for name in listed] if isinstance(listed, list) else []
 
 
 def read_population(name: str, manifest: Manifest, warehouse: Warehouse) -> Population:
@@ -105,14 +111,10 @@ def _check_columns(population: Population, place: str) -> None:
 
 
 def _check_rows(population: Population, place: str, warehouse: Warehouse) -> None:
-    keys = ", ".join(warehouse.quote(key) for key in population.keys)
     nulls = " or ".join(f"{warehouse.quote(key)} is null" for key in population.keys)
     counted = warehouse.query(f"select count(*) as rows from {population.relation} where {nulls}")["rows"][0]
     if counted:
         raise DataError(f"{place}: {counted} rows have a null in {', '.join(population.keys)}; leave them out.")
-    twice = warehouse.query(
-        f"select {keys}, count(*) as rows from {population.relation} group by {keys} having count(*) > 1 limit 1"
-    )
-    if len(twice):
-        example = ", ".join(f"{key} = {twice[key][0]}" for key in population.keys)
+    example = duplicated_key(population.keys, warehouse, population.relation)
+    if example:
         raise DataError(f"{place}: there are several rows for {example}; a population has one. Make them one in SQL.")

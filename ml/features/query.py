@@ -193,8 +193,7 @@ class Writer:
         clocks = []
         for clock in view.clocks:
             alias, column = clock.split(".", 1)
-            table = view.table if alias == "events" else next(one.table for one in view.parents if one.alias == alias)
-            clocks.append(self._moment(table, alias, column))
+            clocks.append(self._moment(view.table_of(alias), alias, column))
         moment = clocks[0] if len(clocks) == 1 else f"greatest({', '.join(clocks)})"
         lines = [f"{column} as {key}" for column, key in zip(columns, keys, strict=True)]
         lines.append(f"{moment} as at_")
@@ -226,8 +225,7 @@ class Writer:
     def _key_cast(self, view: View, place: int) -> str:
         """A key of events, of the type that the population's key has."""
         alias, name = view.columns[place].split(".", 1)
-        table = view.table if alias == "events" else next(one.table for one in view.parents if one.alias == alias)
-        column, read = table.columns[name], f"{identifier(alias)}.{identifier(name)}"
+        column, read = view.table_of(alias).columns[name], f"{identifier(alias)}.{identifier(name)}"
         wanted = self._anchor_column(view.anchor.columns[place])
         return read if column.kind == wanted.kind else f"cast({read} as {wanted.type.lower()})"
 

@@ -96,21 +96,20 @@ def choose(
     ranked = _unlike(frame, kinds, [str(name) for name in real.index[real > by_chance]])
     if not ranked:
         return [], 0.0
-    best: tuple[float, list[str]] = (np.inf, ranked[:USUAL])
+    best: tuple[float, pd.Series] | None = None
     for size in SIZES:
         if time.monotonic() > deadline:
             break
-        loss = judge.loss(ranked[:size])
+        loss, shares = judge.judged(ranked[:size])
         progress(0.5 + 0.45 * min(size / SIZES[-1], 1), f"{min(size, len(ranked))} features, loss {loss:.4g}")
-        if loss < best[0] * (1 - ENOUGH):
-            best = (loss, ranked[:size])
+        if best is None or loss < best[0] * (1 - ENOUGH):
+            best = (loss, shares)
         if size >= len(ranked):
             break
-    shares = judge.gains(best[1], shadows=0)
+    loss, shares = best or judge.judged(ranked[:USUAL])
     by_name = {feature.name: feature for feature in usable}
     ordered = shares.sort_values(ascending=False)
     found = [Chosen(by_name[str(name)], float(share)) for name, share in ordered.items()]
-    loss = best[0] if np.isfinite(best[0]) else judge.loss(best[1])
     return found, 1 - loss / (judge.constant_loss() or 1.0)
 
 
@@ -153,9 +152,10 @@ class _Judge:
         shares = in_threads(lambda fold: self._fit(names, fold, shadows)[1], list(self.folds))
         return pd.concat(shares, axis=1).mean(axis=1)
 
-    def loss(self, names: Sequence[str]) -> float:
-        """The mean loss on validation rows."""
-        return float(np.mean(in_threads(lambda fold: self._fit(names, fold, 0)[0], list(self.folds))))
+    def judged(self, names: Sequence[str]) -> tuple[float, pd.Series]:
+        """The mean loss on validation rows, and each feature's share of the gain."""
+        fits = in_threads(lambda fold: self._fit(names, fold, 0), list(self.folds))
+        return float(np.mean([loss for loss, _ in fits])), pd.concat([gain for _, gain in fits], axis=1).mean(axis=1)
 
     def constant_loss(self) -> float:
         """The mean loss of telling every row the same: the mean, or the shares of the classes."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from ml.features.graph import Table
-from ml.warehouse import Column, Warehouse
+from ml.warehouse import Warehouse
 
 SAMPLED = 300_000  # rows that levels are counted on
 
@@ -45,15 +45,6 @@ class Values:
                 (str(level), count / rows) for level, count in zip(found["level"], found["rows"], strict=True)
             ]
         return self._levels[where]
-
-    def levels_of(self, relation: str, column: Column) -> list[str]:
-        """The most frequent levels of a column of any relation."""
-        quoted = self.warehouse.quote(column.name)
-        found = self.warehouse.query(
-            f"select cast({quoted} as varchar) as level, count(*) as rows from {relation} "
-            f"where {quoted} is not null group by 1 order by 2 desc, 1 limit 4"
-        )
-        return [str(level) for level in found["level"]]
 
     def _counts(self, table: Table) -> dict[str, int]:
         if table.id not in self._counted:

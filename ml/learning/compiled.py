@@ -68,7 +68,7 @@ class CompiledBoosting:
         return np.asarray(self.model._loss.predict_proba(self.raw(matrix)))
 
 
-def compiled(model: Any) -> Any:  # noqa: ANN401
+def compiled(model: Any) -> Any:  # noqa: ANN401 -- any estimator
     """A model that predicts the same numbers, faster where that is known how; else the model itself."""
     if not isinstance(model, (HistGradientBoostingClassifier, HistGradientBoostingRegressor)):
         return model
@@ -95,7 +95,7 @@ class _Columns:
     known_place: Ints
 
     @classmethod
-    def of(cls, model: Any) -> "_Columns":  # noqa: ANN401
+    def of(cls, model: Any) -> "_Columns":  # noqa: ANN401 -- any estimator
         bits, known_place = model._bin_mapper.make_known_categories_bitsets()
         levels: tuple[Array, ...] = ()
         places = np.arange(model.n_features_in_)
@@ -104,7 +104,7 @@ class _Columns:
             levels = tuple(model._preprocessor.named_transformers_["encoder"].categories_)
         return cls(places, levels, _unpacked(bits), np.asarray(known_place, np.intp))
 
-    def goes_right(self, node: Any, left: NDArray[np.bool_]) -> NDArray[np.bool_]:  # noqa: ANN401
+    def goes_right(self, node: Any, left: NDArray[np.bool_]) -> NDArray[np.bool_]:  # noqa: ANN401 -- any estimator
         """Whether a row goes right, by its code: 0 is missing, n is category n - 1 of the matrix."""
         feature = int(node["feature_idx"])
         right = np.full(CATEGORIES + 1, node["missing_go_to_left"] == 0)

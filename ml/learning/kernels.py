@@ -20,7 +20,7 @@ except ImportError:  # `martlet[fast]` is not installed
 IS_COMPILED = numba is not None
 
 
-def jit(loop: Callable[..., Any]) -> Any:  # noqa: ANN401
+def jit(loop: Callable[..., Any]) -> Any:  # noqa: ANN401 -- what numba makes of a loop
     """Compile a loop that releases the interpreter's lock; kept on disk wherever a place can be written."""
     if numba is None:
         return loop
@@ -32,7 +32,7 @@ def jit(loop: Callable[..., Any]) -> Any:  # noqa: ANN401
 
 if numba is None:
 
-    def lowest(bits: Any) -> int:  # noqa: ANN401
+    def lowest(bits: Any) -> int:  # noqa: ANN401 -- what numba makes of a loop
         """The place of the lowest bit that is set."""
         return (int(bits) & -int(bits)).bit_length() - 1
 
