@@ -5,7 +5,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check benchmark benchmark-quality benchmark-scoring benchmark-features lock clean
+.PHONY: help setup run replay test check benchmark benchmark-quality benchmark-scoring benchmark-features lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -21,6 +21,9 @@ setup: .venv/installed ## create .venv from requirements.lock
 
 run: setup ## build, train, score, report and publish the grocer's whole data
 	$(BIN)/martlet run
+
+replay: setup ## live through the last 13 weeks: as of each Monday build, train what is due, score; then compare with what came true
+	$(BIN)/martlet replay --from 2017-10-02 --to 2017-12-25 --every 7d
 
 test: check ## all checks, then all tests
 	$(BIN)/pytest

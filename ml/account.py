@@ -1,7 +1,6 @@
 """What a run tells of itself beside its metrics: curves, slices and the rule of a stated decision, as rows."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -141,9 +140,3 @@ def account(
     ]
     slices = slice_table(levels.iloc[rows], y, output, acts, prediction, dataset.keys.iloc[rows])
     return Account(pd.concat(curves, ignore_index=True), slices, rule, metrics)
-
-
-def core_seconds() -> float:
-    """Processor time so far, of this process with all its threads and of its children that have ended."""
-    spent = os.times()
-    return spent.user + spent.system + spent.children_user + spent.children_system

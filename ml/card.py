@@ -4,20 +4,18 @@ The parts follow Mitchell et al., "Model cards for model reporting" (2019).
 """
 
 import json
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 
 from ml.charts import NOTHING, Chart, level_chart, line_chart, number, records, strip
 from ml.declaration import Prediction
 from ml.errors import CardError
 from ml.ledger import Standing
+from ml.pages import render, write_page
 
 TOP_FEATURES = 15
 QUALITY = (
@@ -58,33 +56,20 @@ def write_card(card: Card, target_directory: Path) -> Path:
         CardError: the place can't be written.
     """
     path = target_directory / "cards" / f"{card.run['run_id']}.html"
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(render_card(card), encoding="utf-8")
-        draft.replace(path)
+        write_page(path, render_card(card))
     except OSError as error:
         raise CardError(
             f"{card.run['run_id']} is stored, but its card {path} can't be written: {error}. "
             "Free the disk or make the folder writable."
         ) from error
-    finally:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
     return path
 
 
 def render_card(card: Card) -> str:
     """The card as one HTML page, with its own styles and drawings and without scripts."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("ml"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["number"] = number
-    return environment.get_template("card.html.j2").render(
+    return render(
+        "card.html.j2",
         card=card,
         prediction=card.prediction,
         run=card.run,

@@ -1,126 +1,21 @@
 """The command line: translates options into calls and outcomes into exit codes; the work is done elsewhere."""
 
-import functools
 import json
-import sys
-from collections.abc import Callable, Iterable
-from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from typing import Any
 
 import click
 
-from ml import __version__
-from ml.declaration import Prediction, Search, read_predictions, select_predictions
-from ml.errors import MartletError
-from ml.project import Options, Project, open_project
-from ml.report import Report, Step
+from ml import __version__, operate
+from ml.declaration import Prediction, Search
+from ml.invocation import PROFILE_OR_DESCRIBE, Invocation, common, verb
+from ml.report import Step
 from ml.warehouse import opened
-
-Command = Callable[..., Any]
 
 PROFILE_COLUMNS = (
     *("column_name", "column_type", "rows", "nulls", "distinct_values", "min_value", "max_value"),
     *("quantiles 5 25 50 75 95 %", "top values"),
 )
-DESCRIBE = "\0describe"  # no profile can have this name
-PROFILE = click.option("--profile", metavar="NAME", help="Profile to use instead of the project's.")
-PROFILE_OR_DESCRIBE = click.option(
-    "--profile",
-    metavar="[NAME]",
-    is_flag=False,
-    flag_value=DESCRIBE,
-    help="With a name: the profile to use. Alone: describe every source column (ml.source_profiles).",
-)
-
-
-def _common(profile: Callable[[Command], Command] = PROFILE) -> list[Callable[[Command], Command]]:
-    """The options of dbt by their own names there, then those that all of our verbs share."""
-    return [
-        click.option("--select", "-s", multiple=True, metavar="NAME", help="Predictions by name; all by default."),
-        click.option("--exclude", multiple=True, metavar="NAME", help="Predictions to leave out."),
-        click.option("--project-dir", metavar="DIR", help="Folder of dbt_project.yml; here or above by default."),
-        click.option("--profiles-dir", metavar="DIR", help="Folder of profiles.yml; the project, here, or ~/.dbt."),
-        profile,
-        click.option("--target", "-t", metavar="NAME", help="Target of the profile."),
-        click.option("--vars", metavar="YAML", help="Mapping that overrides the vars of dbt_project.yml."),
-        click.option("--threads", type=click.IntRange(1), help="Threads for dbt."),
-        click.option("--full-refresh", is_flag=True, help="Build everything anew, incremental models too."),
-        click.option("--wait", default=0.0, metavar="SECONDS", help="How long to wait for a locked warehouse."),
-        click.option(
-            "--log-format", type=click.Choice(["text", "json"]), default="text", help="For people or machines."
-        ),
-        click.option("--quiet", "-q", is_flag=True, help="Only warnings, errors and the closing table."),
-    ]
-
-
-@dataclass(frozen=True)
-class Invocation:
-    """What every command works with."""
-
-    project: Project
-    report: Report
-    wait: float
-
-    def predictions(self) -> list[Prediction]:
-        """The selected predictions of the project."""
-        options = self.project.options
-        return select_predictions(read_predictions(self.project.manifest), options.select, options.exclude)
-
-    def each(self, kind: str, work: Callable[[Prediction, Step], None]) -> bool:
-        """Do some work on each prediction; one that fails is told of and does not stop the others."""
-        failed = False
-        for prediction in self.predictions():
-            try:
-                with self.report.step(kind, prediction.name) as step:
-                    work(prediction, step)
-            except MartletError as error:
-                if error.exit_code != 1:
-                    raise
-                failed = True
-                self.report.say(str(error), level="error", prediction=prediction.name)
-        return not failed
-
-
-def verb(options: Iterable[Callable[[Command], Command]]) -> Callable[[Callable[..., bool]], Command]:
-    """Give a command the common options, an invocation, and an exit code: 0 fine, 1 failed, 2 could not run."""
-
-    def decorate(command: Callable[..., bool]) -> Command:
-        @functools.wraps(command)
-        def wrapped(*, wait: float, log_format: str, quiet: bool, **given: Any) -> None:  # noqa: ANN401 -- click's
-            if given["profile"] == DESCRIBE:
-                given |= {"profile": None, "describe": True}
-            dbt = Options(**{field.name: given.pop(field.name) for field in fields(Options)})
-            report = Report(command.__name__, log_format=log_format, quiet=quiet)
-            sys.exit(_run(lambda project: command(Invocation(project, report, wait), **given), dbt, report))
-
-        decorated: Command = wrapped
-        for option in reversed(list(options)):
-            decorated = option(decorated)
-        return decorated
-
-    return decorate
-
-
-def _run(command: Callable[[Project], bool], options: Options, report: Report) -> int:
-    project = None
-    try:
-        project = open_project(options)
-        code = 0 if command(project) else 1
-        report.write(project.target_directory, success=code == 0)
-        return code
-    except KeyboardInterrupt:
-        error: Exception = MartletError(
-            "Interrupted: the step at hand was undone; what was finished before it is kept."
-        )
-        code = 1
-    except MartletError as raised:
-        error, code = raised, raised.exit_code
-    report.say(str(error), level="error")
-    if project is not None:
-        with suppress(MartletError):  # the record of a failure must not hide the failure
-            report.write(project.target_directory, success=False)
-    return code
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -139,7 +34,7 @@ def main() -> None:
 
 
 @main.command()
-@verb(_common())
+@verb(common())
 def run(invocation: Invocation) -> bool:
     """Build, check, train what is due, score, build what reads predictions, publish.
 
@@ -158,15 +53,17 @@ def run(invocation: Invocation) -> bool:
     report.table("Champions", ["prediction", "metric", "test", "95 % interval", "baseline", "rows scored"], stands)
     if outcome.failed:
         report.say(f"Failed: {', '.join(outcome.failed)}; the reason of each stands above.", level="error")
+    if outcome.held:
+        report.say(f"Not scored: {', '.join(outcome.held)}; what they need is bad, see above.", level="error")
     report.say(
         f"Look next: the snapshot for BI tools in {project.published_directory}, "
         f"the record for machines in {project.target_directory / 'martlet_run_results.json'}."
     )
-    return not outcome.failed
+    return outcome.is_fine
 
 
 @main.command()
-@verb(_common(PROFILE_OR_DESCRIBE))
+@verb(common(PROFILE_OR_DESCRIBE))
 def check(invocation: Invocation, *, describe: bool = False) -> bool:
     """Can the data carry each prediction? With --profile alone: describe every source column.
 
@@ -226,7 +123,7 @@ def _described(row: dict[Any, Any]) -> list[object]:
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Search budget of each prediction.")
 @click.option("--trials", type=click.IntRange(1), help="Search by a number of trials: repeats exactly.")
 @click.option("--force", is_flag=True, help="Train though the check finds leaks or too little data; the run says so.")
-@verb(_common())
+@verb(common())
 def train(invocation: Invocation, *, seconds: float | None, trials: int | None, force: bool) -> bool:
     """Train predictions on their closed rows; the first good run becomes champion.
 
@@ -249,7 +146,7 @@ def train(invocation: Invocation, *, seconds: float | None, trials: int | None, 
 
 @main.command()
 @click.option("--rescore", is_flag=True, help="Score open rows again that have a prediction already.")
-@verb(_common())
+@verb(common())
 def score(invocation: Invocation, *, rescore: bool) -> bool:
     """Score open rows with the champion and append the predictions to the schema ml.
 
@@ -270,7 +167,7 @@ def score(invocation: Invocation, *, rescore: bool) -> bool:
 
 
 @main.command()
-@verb(_common())
+@verb(common())
 def publish(invocation: Invocation) -> bool:
     """Copy public tables and predictions into a new read-only snapshot and move the link onto it.
 
@@ -289,7 +186,7 @@ def publish(invocation: Invocation) -> bool:
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), default=120.0, help="Budget; 120 by default.")
 @click.option("--output-dir", metavar="DIR", default="models/features", help="Folder of the project to write to.")
 @click.option("--force", is_flag=True, help="Write over files that were changed since Martlet wrote them.")
-@verb(_common())
+@verb(common())
 def features(invocation: Invocation, *, population: str, seconds: float, output_dir: str, force: bool) -> bool:
     """Write a feature model for POPULATION, a model of entities, as-ofs and a target, from the project's foreign keys.
 
@@ -329,3 +226,7 @@ def features(invocation: Invocation, *, population: str, seconds: float, output_
         f"Look next: `dbt build --select +{found.model}`, then `martlet train --select {found.population.name}`."
     )
     return True
+
+
+for command in operate.COMMANDS:
+    main.add_command(command)

@@ -30,10 +30,14 @@ class DbtResult:
 class Dbt:
     """dbt on one project. Commands of one process share what was parsed, which saves seconds a command."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, parsed: Any = None) -> None:  # noqa: ANN401 -- dbt's own object
         """Nothing is started yet."""
         self._project = project
-        self._parsed: Any = None
+        self._parsed = parsed
+
+    def given(self, project: Project) -> "Dbt":
+        """Take up the same project with other options; what was parsed is kept."""
+        return Dbt(project, self._parsed)
 
     def parse(self) -> None:
         """Write the manifest anew.
@@ -43,8 +47,8 @@ class Dbt:
         """
         self._parsed = self._invoke("parse", [])
 
-    def build(self, select: Sequence[str] = (), exclude: Sequence[str] = ()) -> DbtResult:
-        """`dbt build` of a selection; nothing selected means all of it.
+    def build(self, select: Sequence[str] = (), exclude: Sequence[str] = (), *, tests: bool = True) -> DbtResult:
+        """`dbt build` of a selection; nothing selected means all of it. Without `tests`, models and seeds alone.
 
         Raises:
             DbtError: a node failed; what failed is named.
@@ -53,6 +57,7 @@ class Dbt:
         before = last_invocation(self._project)
         arguments = [part for name in select for part in ("--select", name)]
         arguments += [part for name in exclude for part in ("--exclude", name)]
+        arguments += [] if tests else ["--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
         if self._project.options.full_refresh:
             arguments.append("--full-refresh")
         if self._project.options.select:  # a test that also reads what is not selected may find it missing
@@ -62,7 +67,7 @@ class Dbt:
         except _NodesFailedError:
             results = _run_results(self._project)
             is_ours = results.get("metadata", {}).get("invocation_id") != before
-            raise DbtError(_what_failed(results if is_ours else {})) from None
+            raise _what_failed(results if is_ours else {}) from None
         return _summary(_run_results(self._project))
 
     def _invoke(self, command: str, arguments: Sequence[str]) -> Any:  # noqa: ANN401 -- dbt's own object
@@ -70,6 +75,7 @@ class Dbt:
         line = [command, *arguments, "--project-dir", str(project.directory)]
         line += ["--profiles-dir", str(project.profiles_directory)]
         line += ["--profile", project.profile, "--target", project.target]
+        line += ["--target-path", str(project.artifacts)] if project.artifacts else []
         line += ["--vars", given.vars] if given.vars else []
         line += ["--threads", str(given.threads)] if given.threads and command == "build" else []
         with _inside(project.directory), _no_telemetry():
@@ -175,12 +181,13 @@ def _is_test(node: dict[str, Any]) -> bool:
     return str(node["unique_id"]).startswith(("test.", "unit_test."))
 
 
-def _what_failed(results: dict[str, Any]) -> str:
+def _what_failed(results: dict[str, Any]) -> DbtError:
     bad = [node for node in results.get("results", []) if node["status"] in ("error", "fail", "runtime error")]
     if not bad:
-        return "`dbt build` failed before it ran anything; its log file (logs/dbt.log) tells why."
+        return DbtError("`dbt build` failed before it ran anything; its log file (logs/dbt.log) tells why.")
     more = f"\n  … and {len(bad) - 5} more" if len(bad) > 5 else ""
-    return f"`dbt build` failed on {len(bad)} node(s):\n  " + "\n  ".join(map(_told, bad[:5])) + more
+    message = f"`dbt build` failed on {len(bad)} node(s):\n  " + "\n  ".join(map(_told, bad[:5])) + more
+    return DbtError(message, {str(node["unique_id"]): _told(node) for node in bad})
 
 
 def _told(node: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from math import inf
@@ -16,7 +16,7 @@ from ml.words import nearest
 
 TASKS = ("classification", "regression")
 REQUIRED = ("target", "task", "entity")
-UNITS = {"minute": 60, "hour": 3600, "day": 86400, "week": 604800}
+UNITS = {"minute": 60, "hour": 3600, "h": 3600, "day": 86400, "d": 86400, "week": 604800, "w": 604800}
 
 # The keys of `config.meta.martlet`, each with the type it takes.
 KEYS: dict[str, tuple[type, ...]] = {
@@ -34,6 +34,9 @@ KEYS: dict[str, tuple[type, ...]] = {
     "estimators": (list,),
     "interval": (float,),
     "seed": (int,),
+    "promote": (str,),
+    "approvers": (list,),
+    "retrain": (dict,),
 }
 SEARCH_KEYS: dict[str, tuple[type, ...]] = {"seconds": (int, float), "trials": (int,)}
 DECISION_KEYS: dict[str, tuple[type, ...]] = {
@@ -41,6 +44,11 @@ DECISION_KEYS: dict[str, tuple[type, ...]] = {
     "cost_false_negative": (int, float),
     "capacity": (int,),
 }
+RETRAIN_KEYS: dict[str, tuple[type, ...]] = {"every": (str,), "when": (list,)}
+PROMOTE = ("auto", "manual", "shadow")
+RETRAIN_WHEN = ("drift", "performance")
+# Settings of how a run is searched, shown and put to work: they change nothing of what is learned.
+NOT_LEARNED = ("search", "slices", "label", "owner", "promote", "approvers", "retrain")
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,18 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class Retrain:
+    """When a prediction is trained again though nothing was declared anew.
+
+    `every` is the time span of newly closed as-ofs after which a run is due; `when` names what else makes it due:
+    `drift` of its features, `performance` below what the champion announced.
+    """
+
+    every: timedelta | None = None
+    when: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Owner:
     """Who answers for a prediction."""
 
@@ -77,9 +97,9 @@ class Owner:
 class Prediction:
     """A declared thing to predict, and the feature model that it reads.
 
-    `relation` is the feature model as the warehouse quotes it; `personal` are the columns that hold personal data, here
-    or upstream, and so are never features; `path` is the file of the declaration. `metric` is
-    empty where the declaration leaves the choice to Martlet.
+    `model_id` is the feature model for dbt, `relation` as the warehouse quotes it; `personal` are the columns that hold
+    personal data, here or upstream, and so are never features; `path` is the file of the declaration. `metric` is empty
+    where the declaration leaves the choice to Martlet.
     """
 
     name: str
@@ -104,6 +124,10 @@ class Prediction:
     estimators: tuple[str, ...] = ()
     interval: float = 0.9
     seed: int = 0
+    promote: str = "auto"
+    approvers: tuple[str, ...] = ()
+    retrain: Retrain = Retrain()
+    model_id: str = ""
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -113,14 +137,13 @@ class Prediction:
     def to_json(self) -> str:
         """The declaration as stable JSON text: what a run records of it."""
         content = asdict(self)
-        content["horizon"] = str(self.horizon) if self.horizon is not None else None
-        del content["relation"], content["database"], content["path"]
-        return json.dumps(content, sort_keys=True)
+        del content["model_id"], content["relation"], content["database"], content["path"]
+        return json.dumps(content, sort_keys=True, default=str)
 
     def sha256(self) -> str:
-        """A hash that changes when what is learned changes; budget, slices, label and owner play no part."""
+        """A hash that changes when what is learned changes; `NOT_LEARNED` plays no part."""
         content = json.loads(self.to_json())
-        for key in ("search", "slices", "label", "owner"):
+        for key in NOT_LEARNED:
             del content[key]
         if self.decision is None:  # runs from before there were decisions learned just this
             del content["decision"]
@@ -167,25 +190,27 @@ def _read(node: Node, manifest: Manifest) -> Prediction:
     for key in REQUIRED:
         if settings.get(key) in (None, "", []):
             raise DeclarationError(f"{place}: the key '{key}' is missing under config.meta.martlet.")
-    if settings["task"] not in TASKS:
-        raise DeclarationError(f"{place}: task '{settings['task']}' is unknown. {nearest(settings['task'], TASKS)}")
+    check_word(settings["task"], TASKS, f"{place}: task")
     model = _feature_model(node, manifest, place)
     _refuse_reserved(node["name"], settings, place)
     owner = node.get("owner") or {}
     entity = settings["entity"]
-    optional = {key: settings[key] for key in ("as_of", "metric", "interval", "seed") if settings.get(key) is not None}
+    plain = ("as_of", "metric", "interval", "seed", "promote")
+    optional = {key: settings[key] for key in plain if settings.get(key) is not None}
+    check_word(settings.get("promote"), PROMOTE, f"{place}: config.meta.martlet: promote")
     return Prediction(
         name=node["name"],
         label=node.get("label") or node["name"],
         owner=Owner(owner.get("name") or "", owner.get("email") or ""),
         path=str(node.get("original_file_path", "?")),
         feature_model=model["name"],
+        model_id=model["unique_id"],
         relation=model["relation_name"],
         database=model.get("database"),
         target=settings["target"],
         task=settings["task"],
         entity=tuple(entity) if isinstance(entity, list) else (entity,),
-        horizon=parse_horizon(settings.get("horizon"), place),
+        horizon=parse_span(settings.get("horizon"), f"{place}: horizon"),
         exclude=tuple(settings.get("exclude") or ()),
         personal=tuple(sorted(manifest.personal_columns(model["unique_id"]))),
         positive=str(settings["positive"]) if settings.get("positive") is not None else None,
@@ -193,6 +218,8 @@ def _read(node: Node, manifest: Manifest) -> Prediction:
         slices=tuple(settings.get("slices") or ()),
         decision=_decision(settings, place),
         estimators=tuple(settings.get("estimators") or ()),
+        approvers=tuple(settings.get("approvers") or ()),
+        retrain=_retrain(settings.get("retrain") or {}, place),
         **optional,
     )
 
@@ -212,6 +239,16 @@ def check_keys(settings: Mapping[str, Any], known: Mapping[str, tuple[type, ...]
             raise DeclarationError(f"{place}: '{key}' must be {names}, not {value!r}.")
         if isinstance(value, list) and not all(isinstance(item, str) for item in value):
             raise DeclarationError(f"{place}: '{key}' must be a list of names, not {value!r}.")
+
+
+def check_word(word: str | None, known: Collection[str], place: str) -> None:
+    """Refuse a word that is none of the known ones, in the name of a place in a file.
+
+    Raises:
+        DeclarationError: with the nearest known one.
+    """
+    if word is not None and word not in known:
+        raise DeclarationError(f"{place} '{word}' is unknown. {nearest(word, known)}")
 
 
 def _refuse_reserved(name: str, settings: Mapping[str, Any], place: str) -> None:
@@ -264,7 +301,15 @@ def _decision(settings: Mapping[str, Any], place: str) -> Decision | None:
     return Decision(**given)
 
 
-def parse_horizon(text: str | None, place: str) -> timedelta | None:
+def _retrain(settings: Mapping[str, Any], place: str) -> Retrain:
+    place = f"{place}: config.meta.martlet.retrain"
+    check_keys(settings, RETRAIN_KEYS, place)
+    for word in settings.get("when") or ():
+        check_word(word, RETRAIN_WHEN, f"{place}: when")
+    return Retrain(parse_span(settings.get("every"), f"{place}: every"), tuple(settings.get("when") or ()))
+
+
+def parse_span(text: str | None, place: str) -> timedelta | None:
     """A time span such as `28 days`.
 
     Raises:
@@ -274,5 +319,5 @@ def parse_horizon(text: str | None, place: str) -> timedelta | None:
         return None
     match = re.fullmatch(r"\s*(\d+)\s*([a-z]+?)s?\s*", text.lower())
     if not match or match[2] not in UNITS:
-        raise DeclarationError(f"{place}: horizon '{text}' is not a number and a unit such as '28 days'.")
+        raise DeclarationError(f"{place} '{text}' is not a number and a unit such as '28 days'.")
     return timedelta(seconds=int(match[1]) * UNITS[match[2]])

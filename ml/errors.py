@@ -41,7 +41,18 @@ class CardError(MartletError):
     exit_code = 1
 
 
-class DbtError(MartletError):
-    """A dbt command ended with failures."""
+class AlertError(MartletError):
+    """An alert could not be delivered."""
 
     exit_code = 1
+
+
+class DbtError(MartletError):
+    """A dbt command ended with failures; `nodes` are the unique ids of what failed, each with its message."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, nodes: dict[str, str] | None = None) -> None:
+        """Say what failed."""
+        super().__init__(message)
+        self.nodes = nodes or {}

@@ -12,19 +12,24 @@ from typing import Any
 import pandas as pd
 
 from ml.declaration import Prediction
+from ml.learning.evaluate import Metric
 from ml.tables import SCHEMA, TABLES
 from ml.warehouse import Column, Warehouse
 
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A run as it is stored: what scoring and the next training must know of it."""
+    """A run as it is stored: what scoring, deciding and the next training must know of it."""
 
     run_id: str
+    prediction: str
     features: Mapping[str, str]
     declaration_sha256: str
     pipeline_uri: str
     pipeline_sha256: str
+    is_good: bool
+    last_as_of: datetime | None
+    finished_at: datetime
 
 
 @dataclass(frozen=True)
@@ -97,16 +102,53 @@ def last_run(warehouse: Warehouse, prediction: str) -> StoredRun | None:
     return _stored_run(warehouse, "where runs.prediction = ? order by runs.finished_at desc", prediction)
 
 
-def _stored_run(warehouse: Warehouse, clauses: str, prediction: str) -> StoredRun | None:
+def stored_run(warehouse: Warehouse, run_id: str) -> StoredRun | None:
+    """A run by its id; None if it is not stored."""
+    return _stored_run(warehouse, "where runs.run_id = ? order by runs.finished_at", run_id)
+
+
+def run_row(warehouse: Warehouse, run_id: str) -> dict[str, Any]:
+    """All that a run records of itself."""
+    found = warehouse.query(f"select * from {warehouse.table(SCHEMA, 'runs')} where run_id = ?", [run_id])
+    return {str(name): value for name, value in found.to_dict("records")[0].items()}
+
+
+def run_ids(warehouse: Warehouse, prediction: str) -> list[str]:
+    """The ids of all runs of a prediction, the oldest first."""
+    found = rows(warehouse, "runs", prediction, "finished_at")
+    return found["run_id"].tolist()
+
+
+def champions(warehouse: Warehouse, prediction: str) -> pd.DataFrame:
+    """All promotions of a prediction, the oldest first."""
+    return rows(warehouse, "promotions", prediction, "promoted_at")
+
+
+def decisions(warehouse: Warehouse, prediction: str) -> pd.DataFrame:
+    """All decisions about a prediction's runs, the oldest first."""
+    return rows(warehouse, "decisions", prediction, "decided_at")
+
+
+def rows(warehouse: Warehouse, table: str, prediction: str, order: str) -> pd.DataFrame:
+    """All rows of a table of the ledger about a prediction; none if there is no such table yet."""
+    relation = warehouse.table(SCHEMA, table)
+    if not warehouse.columns(relation):
+        return pd.DataFrame(columns=list(TABLES[table]))
+    return warehouse.query(f"select * from {relation} where prediction = ? order by {order}", [prediction])
+
+
+def _stored_run(warehouse: Warehouse, clauses: str, parameter: str) -> StoredRun | None:
     runs = warehouse.table(SCHEMA, "runs")
     if not warehouse.columns(runs):
         return None
     wanted = ", ".join(f"runs.{field.name}" for field in fields(StoredRun))
-    found = warehouse.query(f"select {wanted} from {runs} as runs {clauses} limit 1", [prediction])
+    found = warehouse.query(f"select {wanted} from {runs} as runs {clauses} limit 1", [parameter])
     if found.empty:
         return None
     run = {str(name): value for name, value in found.to_dict("records")[0].items()}
-    return StoredRun(**{**run, "features": json.loads(run["features"])})
+    last = run["last_as_of"]
+    run |= {"features": json.loads(run["features"]), "last_as_of": None if pd.isna(last) else last}
+    return StoredRun(**run)
 
 
 def promote(
@@ -145,6 +187,18 @@ def standing(warehouse: Warehouse, run_id: str) -> Standing | None:
     return Standing(
         pipeline["metric"], pipeline["value"], pipeline["lower"], pipeline["upper"], rows["baseline"]["value"]
     )
+
+
+def announced(warehouse: Warehouse, run_id: str) -> Metric | None:
+    """What a run announced that it would reach on rows to come; None if it is not stored."""
+    runs, metrics = warehouse.table(SCHEMA, "runs"), warehouse.table(SCHEMA, "metrics")
+    found = warehouse.query(
+        f"select metrics.metric, metrics.value, metrics.lower, metrics.upper, metrics.rows from {metrics} as metrics "
+        f"inner join {runs} as runs on metrics.run_id = runs.run_id and metrics.metric = runs.metric "
+        "where runs.run_id = ? and metrics.split = 'expected'",
+        [run_id],
+    )
+    return Metric(**found.to_dict("records")[0]) if len(found) else None  # type: ignore[misc]
 
 
 def signature_changes(known: Mapping[str, str], current: Mapping[str, str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,8 +37,8 @@ class Manifest:
         return cls(sha256=hashlib.sha256(raw).hexdigest(), **parts)
 
     def node(self, unique_id: str) -> Node:
-        """A node or source; empty if there is none."""
-        return self.nodes.get(unique_id) or self.sources.get(unique_id) or {}
+        """A node, source or exposure; empty if there is none."""
+        return self.nodes.get(unique_id) or self.sources.get(unique_id) or self.exposures.get(unique_id) or {}
 
     def upstream(self, unique_id: str) -> list[str]:
         """All that a node reads, directly or not."""
@@ -50,6 +50,29 @@ class Manifest:
                     found[parent] = None
                     waiting.append(parent)
         return list(found)
+
+    def downstream(self, unique_ids: Iterable[str]) -> list[str]:
+        """All models and exposures that read some nodes, directly or not."""
+        readers: dict[str, list[str]] = {}
+        for key, node in (*self.nodes.items(), *self.exposures.items()):
+            if node.get("resource_type") in ("model", "exposure"):
+                for parent in (node.get("depends_on") or {}).get("nodes") or []:
+                    readers.setdefault(parent, []).append(key)
+        found: dict[str, None] = {}
+        waiting = list(unique_ids)
+        while waiting:
+            new = [reader for reader in readers.get(waiting.pop(), []) if reader not in found]
+            found |= dict.fromkeys(new)
+            waiting += new
+        return list(found)
+
+    def code_sha256(self, unique_id: str) -> str:
+        """A hash of the text of a model and of all models and seeds that it is made from."""
+        digest = hashlib.sha256()
+        for key in sorted((unique_id, *self.upstream(unique_id))):
+            checksum = (self.node(key).get("checksum") or {}).get("checksum") or ""
+            digest.update(f"{key}={checksum}\n".encode())
+        return digest.hexdigest()
 
     def personal_columns(self, unique_id: str) -> set[str]:
         """Names of the columns that a node or anything upstream of it marks with `meta.contains_pii: true`."""

@@ -55,10 +55,13 @@ class Project:
     target: str
     connection: Mapping[str, Any] = field(repr=False)
     options: Options
+    artifacts: Path | None = None
 
     @property
     def target_directory(self) -> Path:
-        """Where dbt leaves its artifacts."""
+        """Where dbt leaves its artifacts: `artifacts`, or as dbt is configured."""
+        if self.artifacts is not None:
+            return self.artifacts
         configured = os.environ.get("DBT_TARGET_PATH") or self.settings.get("target-path") or "target"
         return self.directory / configured
 

@@ -17,6 +17,7 @@ from rich.table import Table
 
 from ml import __version__
 from ml.errors import MartletError
+from ml.meter import core_seconds, peak_bytes
 
 LINE_EVERY_SECONDS = 5.0
 LOG_WIDTH = 160
@@ -33,6 +34,8 @@ class Step:
     status: str = "running"
     message: str = ""
     seconds: float = 0.0
+    core_seconds: float = 0.0
+    peak_bytes: int = 0
     details: dict[str, Any] = field(default_factory=dict)
 
 
@@ -85,7 +88,7 @@ class Report:
         """
         step = Step(name=name, kind=kind)
         self.steps.append(step)
-        started = time.monotonic()
+        started, spent = time.monotonic(), core_seconds()
         if self._json:  # a log for people tells a step once, when it has ended
             self.say("started", event="start", kind=kind, name=name)
         try:
@@ -97,6 +100,7 @@ class Report:
             raise
         finally:
             step.seconds = round(time.monotonic() - started, 3)
+            step.core_seconds, step.peak_bytes = round(core_seconds() - spent, 3), peak_bytes()
             if step.status != "error":  # the error itself is told where it is caught
                 self.say(_line(step), kind=kind, name=name, status=step.status, seconds=step.seconds)
 

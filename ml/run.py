@@ -1,35 +1,56 @@
 """The main job: build what needs no predictions, check, train what is due, score, build what reads them, publish."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import pandas as pd
+
 from ml import ledger, state
+from ml.cost import record_steps
 from ml.dbt import Dbt, DbtResult
 from ml.declaration import Prediction, read_predictions, select_predictions
-from ml.errors import MartletError, WarehouseMissingError
+from ml.due import why_due
+from ml.errors import AlertError, DataError, DbtError, MartletError, WarehouseMissingError
 from ml.profile import profile_sources
 from ml.project import Project, open_project
 from ml.publish import publish
 from ml.report import Report
 from ml.score import score
-from ml.train import due, train
+from ml.train import train
 from ml.warehouse import Warehouse, make_room, opened
+from ml.watch.alerts import STARTED, channels, tell
+from ml.watch.conditions import conditions, source_names
+from ml.watch.health import Bounds, bad_sources, check_sources
+from ml.watch.watch import Watched, watch
 
 
 @dataclass
 class Outcome:
-    """What a run did: dbt builds, whether predictions changed, how each stands and how many rows it scored."""
+    """What a run did: dbt builds, whether predictions changed, how each stands and how many rows it scored.
+
+    `failed` says what went wrong with a prediction, `bad` what is wrong with a source or model (by unique id), `held`
+    which predictions were not scored for that, `undelivered` which alerts did not reach their owners.
+    """
 
     builds: list[DbtResult] = field(default_factory=list)
     has_news: bool = False
     standings: dict[str, tuple[ledger.Standing | None, int]] = field(default_factory=dict)
-    failed: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    bad: dict[str, str] = field(default_factory=dict)
+    held: list[str] = field(default_factory=list)
+    undelivered: str = ""
+
+    @property
+    def is_fine(self) -> bool:
+        """Whether nothing failed, was held, or could not be told."""
+        return not (self.failed or self.bad or self.held or self.undelivered)
 
 
 def run(project: Project, report: Report, *, wait: float = 0.0) -> Outcome:
     """Do the main job for all predictions, or for those that `--select` names.
 
-    A prediction that fails does not stop the others. When nothing has changed since the last complete run, nothing
-    is built again.
+    A prediction that fails does not stop the others, and neither does a bad source or model those that do not need it.
+    When nothing has changed since the last complete run, nothing is built again.
 
     Raises:
         MartletError: a step failed that all others stand on.
@@ -45,19 +66,77 @@ def run(project: Project, report: Report, *, wait: float = 0.0) -> Outcome:
     options = project.options
     predictions = select_predictions(read_predictions(project.manifest), options.select, options.exclude)
     if not is_current:
+        _examine_sources(project, report, outcome, wait)
         upstream = [f"+exposure:{prediction.name}" for prediction in predictions] if options.select else []
-        _build(dbt, report, outcome, "models before predictions", upstream, _readers(project, None))
+        _build_models(dbt, project, predictions, report, outcome, upstream)
     with opened(project, wait) as warehouse:
         if not is_current:
             _profile(warehouse, project, report)
         for prediction in predictions:
-            _predict(prediction, warehouse, project, report, outcome)
+            if not _is_held(prediction, project, report, outcome):
+                predict(prediction, warehouse, project, report, outcome, is_new=not is_current)
     if outcome.has_news or not is_current:
-        readers = _readers(project, {prediction.name for prediction in predictions} if options.select else None)
+        readers = readers_of(project, {prediction.name for prediction in predictions} if options.select else None)
         if readers:
-            _build(dbt, report, outcome, "models on predictions", readers, [])
-        _finish(project, report, outcome, wait)
+            build(dbt, report, outcome, "models on predictions", readers, _behind(project, outcome.bad))
+        _finish(project, predictions, report, outcome, wait)
     return outcome
+
+
+def _examine_sources(project: Project, report: Report, outcome: Outcome, wait: float) -> None:
+    """Look at the sources before anything is built from them; on the first run nothing is known to compare with."""
+    now = project.variables.get("as_of")
+    try:
+        with opened(project, wait) as warehouse, report.step("examine", "sources") as step:
+            moment = pd.Timestamp(str(now)).to_pydatetime() if now else None
+            found = check_sources(project.manifest, warehouse, Bounds.of(project.variables), moment)
+            outcome.bad |= bad_sources(found)
+            step.message = "; ".join(outcome.bad.values()) or f"{len(found)} checks, nothing is wrong"
+            step.status = "failed" if outcome.bad else "success"
+    except WarehouseMissingError:
+        return
+
+
+def _build_models(
+    dbt: Dbt, project: Project, predictions: list[Prediction], report: Report, outcome: Outcome, upstream: list[str]
+) -> None:
+    """Build what needs no predictions. What fails is remembered, unless every prediction needs it."""
+    exclude = [*readers_of(project, None), *_behind(project, outcome.bad)]
+    try:
+        build(dbt, report, outcome, "models before predictions", upstream, exclude)
+    except DbtError as error:
+        for key, message in error.nodes.items():
+            tested = (project.manifest.node(key).get("depends_on") or {}).get("nodes") or []
+            broken = tested if key.startswith(("test.", "unit_test.")) else [key]
+            outcome.bad |= dict.fromkeys(broken, message)
+        if not error.nodes or all(_why_held(prediction, project, outcome) for prediction in predictions):
+            raise
+        report.say(str(error), level="error")
+
+
+def _behind(project: Project, bad: Iterable[str]) -> list[str]:
+    """Selectors of bad sources and models with everything that is made from them."""
+    nodes = [project.manifest.node(key) for key in bad]
+    return sorted(
+        f"source:{node['source_name']}.{node['name']}+" if node.get("resource_type") == "source" else f"{node['name']}+"
+        for node in nodes
+    )
+
+
+def _is_held(prediction: Prediction, project: Project, report: Report, outcome: Outcome) -> bool:
+    """Whether a prediction must wait, because something that it needs is bad; its predictions from before stay."""
+    why = _why_held(prediction, project, outcome)
+    if not why:
+        return False
+    with report.step("score", prediction.name) as step:
+        step.status, step.message = "failed", f"held: {why}. The predictions from before stay in place."
+    outcome.held.append(prediction.name)
+    return True
+
+
+def _why_held(prediction: Prediction, project: Project, outcome: Outcome) -> str:
+    needed = (prediction.model_id, *project.manifest.upstream(prediction.model_id))
+    return "; ".join(dict.fromkeys(outcome.bad[key] for key in needed if key in outcome.bad))
 
 
 def _is_current(project: Project, wait: float) -> bool:
@@ -70,7 +149,8 @@ def _is_current(project: Project, wait: float) -> bool:
         return False
 
 
-def _build(dbt: Dbt, report: Report, outcome: Outcome, name: str, select: list[str], exclude: list[str]) -> None:
+def build(dbt: Dbt, report: Report, outcome: Outcome, name: str, select: list[str], exclude: list[str]) -> None:
+    """`dbt build` of a selection as a step of the report."""
     with report.step("build", name) as step:
         built = dbt.build(select, exclude)
         outcome.builds.append(built)
@@ -80,7 +160,7 @@ def _build(dbt: Dbt, report: Report, outcome: Outcome, name: str, select: list[s
         report.say(warning, level="warn")
 
 
-def _readers(project: Project, predictions: set[str] | None) -> list[str]:
+def readers_of(project: Project, predictions: set[str] | None) -> list[str]:
     """Selectors of everything that reads what martlet writes.
 
     If predictions are named: only of what reads theirs, with all that it needs besides, which may not be built yet.
@@ -98,30 +178,96 @@ def _profile(warehouse: Warehouse, project: Project, report: Report) -> None:
         step.message = f"{len(profiles)} columns described" if len(profiles) else "all are known"
 
 
-def _predict(prediction: Prediction, warehouse: Warehouse, project: Project, report: Report, outcome: Outcome) -> None:
+def predict(
+    prediction: Prediction,
+    warehouse: Warehouse,
+    project: Project,
+    report: Report,
+    outcome: Outcome,
+    when: str = "",
+    *,
+    is_new: bool = True,
+) -> None:
+    """Train a prediction if that is due, score what waits, and look after it if the data are new or rows were scored.
+
+    `when` is told with each step.
+    """
     name = prediction.name
+    told = f"{name} {when}".strip()
     try:
-        if due(prediction, warehouse):
-            with report.step("train", name) as step, report.progress(f"train {name}") as progress:
-                found = train(prediction, warehouse, project, progress)
-                step.message, step.details = found.summary, vars(found)
-            outcome.has_news = True
-        with report.step("score", name) as step, report.progress(f"score {name}") as progress:
+        why = why_due(prediction, warehouse)
+        if why:
+            _train(prediction, warehouse, project, report, outcome, told, why)
+        with report.step("score", told) as step, report.progress(f"score {told}") as progress:
             scored = score(prediction, warehouse, project, progress)
             step.status = "success" if scored.rows else "skipped"
             step.message, step.details = scored.summary, vars(scored)
         outcome.standings[name] = ledger.standing(warehouse, scored.run_id), scored.rows
         outcome.has_news |= scored.rows > 0
+        if is_new or scored.rows:
+            look_after(prediction, warehouse, project, report, told)
     except MartletError as error:
-        outcome.failed.append(name)
+        outcome.failed[name] = str(error)
         report.say(str(error), level="error", prediction=name)
 
 
-def _finish(project: Project, report: Report, outcome: Outcome, wait: float) -> None:
-    """Publish, and if the whole project was done, remember it as complete."""
+def look_after(prediction: Prediction, warehouse: Warehouse, project: Project, report: Report, told: str) -> Watched:
+    """Watch a prediction and warn of what is wrong."""
+    with report.step("watch", told) as step:
+        found = watch(prediction, warehouse, project)
+        step.message, step.details = found.summary, {"alarms": [vars(alarm) for alarm in found.alarms]}
+    for alarm in found.alarms:
+        report.say(f"{prediction.name}: {alarm.message}. {alarm.remedy}", level="warn", prediction=prediction.name)
+    return found
+
+
+def _train(
+    prediction: Prediction,
+    warehouse: Warehouse,
+    project: Project,
+    report: Report,
+    outcome: Outcome,
+    told: str,
+    why: str,
+) -> None:
+    """Train a prediction; what its check refuses to retrain leaves the champion, if there is one, as it is."""
+    try:
+        with report.step("train", told) as step, report.progress(f"train {told}") as progress:
+            found = train(prediction, warehouse, project, progress)
+            step.message, step.details = f"{found.summary} (due: {why})", vars(found)
+        outcome.has_news = True
+    except DataError as error:
+        if ledger.champion(warehouse, prediction.name) is None:
+            raise
+        outcome.failed[prediction.name] = str(error)
+        report.say(f"{error} The champion goes on.", level="error", prediction=prediction.name)
+
+
+def _finish(project: Project, predictions: list[Prediction], report: Report, outcome: Outcome, wait: float) -> None:
+    """Publish, tell owners, note the cost, and if the whole project was done, remember it as complete."""
     is_whole = not (project.options.select or project.options.exclude)
     with opened(project, wait) as warehouse:
         with report.step("publish", "snapshot") as step:
             step.message = publish(project, warehouse).summary
-        if is_whole and not outcome.failed:
+        tell_owners(project, predictions, warehouse, report, outcome)
+        record_steps(report, warehouse)
+        if is_whole and outcome.is_fine:
             state.remember(project, warehouse, outcome.builds, report.elapsed)
+
+
+def tell_owners(
+    project: Project, predictions: list[Prediction], warehouse: Warehouse, report: Report, outcome: Outcome
+) -> None:
+    """Send alerts of what began and what ended since the last time."""
+    given = channels(project.variables)
+    found = conditions(predictions, outcome.failed, outcome.bad, project.manifest, warehouse)
+    looked_at = {prediction.name for prediction in predictions} | source_names(project.manifest)
+    try:
+        with report.step("alert", "owners") as step:
+            told = tell(found, looked_at, warehouse, given)
+            begun = sum(event.event == STARTED for event in told)
+            step.message = f"{begun} begun, {len(told) - begun} over, {len(found)} in all"
+            step.status = "success" if told else "skipped"
+    except AlertError as error:
+        outcome.undelivered = str(error)
+        report.say(str(error), level="error")

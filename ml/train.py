@@ -14,16 +14,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ml import ledger
-from ml.account import Account, account, core_seconds, require_two_classes, slice_levels
+from ml import decisions, ledger
+from ml.account import Account, account, require_two_classes, slice_levels
 from ml.card import Card, write_card
-from ml.check import check, feature_columns, feature_kinds
+from ml.check import check
+from ml.decisions import KEPT, PROMOTED, Verdict, judge
 from ml.declaration import Prediction
+from ml.due import changes
 from ml.examine import record_check
 from ml.learning import pipelines
 from ml.learning.baselines import Baseline, baseline
 from ml.learning.budget import Budget
 from ml.learning.dataset import Dataset, Rows, Split, make_dataset, split_rows, thin
+from ml.learning.duel import Duel, duel
 from ml.learning.evaluate import (
     Metric,
     declared_metric,
@@ -32,11 +35,12 @@ from ml.learning.evaluate import (
     importances,
     metric_table,
     predict_output,
-    profiles,
 )
 from ml.learning.findings import Finding
+from ml.learning.profiles import profiles
 from ml.learning.search import SearchResult, Validation, search
 from ml.ledger import Standing
+from ml.meter import core_seconds
 from ml.project import Project
 from ml.report import ProgressCallback
 from ml.warehouse import Warehouse
@@ -55,15 +59,14 @@ class Run:
     prediction: str
     estimator: str
     standing: Standing
-    is_good: bool
-    is_champion: bool
+    decision: str
+    reason: str
     card: str
 
     @property
     def summary(self) -> str:
         """As a person would say it."""
-        verdict = "champion" if self.is_champion else "stored" if self.is_good else "no better than the baseline"
-        return f"{self.estimator}, {self.standing}; {verdict}"
+        return f"{self.estimator}, {self.standing}; {self.decision}: {self.reason}"
 
 
 @dataclass(frozen=True)
@@ -92,13 +95,6 @@ class Trial:
             for (split, predictor), metrics in self.metrics.items()
             for metric in metrics
         )
-
-
-def due(prediction: Prediction, warehouse: Warehouse) -> bool:
-    """Whether no run has learned what is declared today from the features of today."""
-    kinds = feature_kinds(prediction, feature_columns(prediction, warehouse))
-    last = ledger.last_run(warehouse, prediction.name)
-    return last is None or bool(_changes(last, prediction, kinds))
 
 
 def train(
@@ -139,17 +135,18 @@ def train(
         "git_commit": _git_commit(project),
         "manifest_sha256": project.manifest.sha256,
         "data_fingerprint": warehouse.fingerprint(prediction.relation),
+        "feature_code_sha256": project.manifest.code_sha256(prediction.model_id),
         "is_forced": not checked.is_ready,
         **_about(prediction, tried),
         **told.about(),
     }
     sample = thin(tried.dataset, np.arange(len(tried.dataset)), PROFILED_ROWS)
     learned = model.predict(tried.dataset.features.iloc[sample])["prediction"].to_numpy()
-    profiled = profiles(tried.dataset, learned)
-    promoted = _record(warehouse, row, tried, told, profiled, prediction, spent)
+    profiled = profiles(tried.dataset, sample, learned)
+    verdict = _record(warehouse, row, tried, told, profiled, prediction, project, spent)
     card = write_card(_card(prediction, row, tried, told, checked.findings), project.target_directory)
     standing = tried.standing
-    return Run(row["run_id"], prediction.name, row["estimator"], standing, standing.is_good, promoted, str(card))
+    return Run(row["run_id"], prediction.name, row["estimator"], standing, verdict.decision, verdict.reason, str(card))
 
 
 def _try(declared: Prediction, dataset: Dataset, progress: ProgressCallback, budget: Budget) -> Trial:
@@ -249,18 +246,19 @@ def _record(
     told: Account,
     profiled: pd.DataFrame,
     prediction: Prediction,
+    project: Project,
     spent: float,
-) -> bool:
-    """Write the whole run in one transaction; returns whether it became champion."""
+) -> Verdict:
+    """Write the whole run in one transaction, with what becomes of it."""
     run_id = row["run_id"]
     trials = pd.DataFrame([{**vars(trial), "parameters": json.dumps(trial.parameters)} for trial in tried.found.trials])
     ledger.create_tables(warehouse)
+    before = ledger.champion(warehouse, prediction.name)
+    verdict = _verdict(prediction, tried, before, project)
     with warehouse.transaction():
         finished = datetime.now(UTC).replace(tzinfo=None)
         row |= {"finished_at": finished, "seconds": (finished - row["started_at"]).total_seconds()}
         row["core_seconds"] = core_seconds() - spent
-        before = ledger.champion(warehouse, prediction.name)
-        reason = _why_champion(before, prediction, tried)
         ledger.append(warehouse, "runs", [row])
         ledger.append(warehouse, "trials", trials.rename(columns={"number": "trial"}).assign(run_id=run_id))
         ledger.append(warehouse, "metrics", tried.metric_rows().assign(run_id=run_id))
@@ -269,25 +267,38 @@ def _record(
         ledger.append(warehouse, "slices", told.slices.assign(run_id=run_id))
         ledger.append(warehouse, "importances", tried.importances.assign(run_id=run_id))
         ledger.append(warehouse, "profiles", profiled.assign(run_id=run_id))
-        if reason:
-            ledger.promote(warehouse, prediction.name, run_id, finished, "martlet", reason, before)
-    return bool(reason)
+        decisions.record(warehouse, prediction.name, run_id, verdict, decisions.MARTLET, before)
+    return verdict
 
 
-def _why_champion(champion: ledger.StoredRun | None, prediction: Prediction, tried: Trial) -> str:
-    """The reason to promote a run; empty if it is not good, or a champion stands that learned the same."""
-    if not tried.standing.is_good:
-        return ""
-    if champion is None:
-        return "first good run"
-    return _changes(champion, prediction, tried.dataset.kinds)
+def _verdict(prediction: Prediction, tried: Trial, champion: ledger.StoredRun | None, project: Project) -> Verdict:
+    """What becomes of the run: by its declaration, or by a duel with the champion."""
+    changed = "" if champion is None else changes(champion, prediction, tried.dataset.kinds)
+    declared = judge(prediction, tried.standing, champion, changed)
+    if declared is not None:
+        return declared
+    fought = _duel(prediction, tried, champion, project)
+    if fought is None:
+        return Verdict(KEPT, "no outcome is new to the champion, so which is better can't be told")
+    if fought.is_won:
+        return Verdict(PROMOTED, f"better than the champion: {fought}")
+    return Verdict(KEPT, f"not better than the champion beyond chance: {fought}")
 
 
-def _changes(run: ledger.StoredRun, prediction: Prediction, kinds: Mapping[str, str]) -> str:
-    """What is declared or offered today that a run did not learn; empty if nothing."""
-    if run.declaration_sha256 != prediction.sha256():
-        return "the declaration changed"
-    return "; ".join(ledger.signature_changes(run.features, kinds))
+def _duel(prediction: Prediction, tried: Trial, champion: ledger.StoredRun | None, project: Project) -> Duel | None:
+    """The test rows that closed after the champion learned, predicted by both; None if there are none."""
+    dataset, test = tried.dataset, tried.split.test
+    if champion is None or dataset.as_of is None or champion.last_as_of is None:
+        return None
+    is_new = dataset.as_of[test] > np.datetime64(champion.last_as_of)
+    stored = pipelines.fetch(champion.pipeline_uri, champion.pipeline_sha256, project.pipelines_root)
+    model = pipelines.load(stored, prediction.estimators)
+    if not is_new.any() or model.classes != dataset.classes:
+        return None
+    rows = test[is_new]
+    theirs = predict_output(model.estimator, dataset.features.iloc[rows], prediction.task, len(dataset.classes))
+    declared = replace(prediction, metric=tried.standing.metric)
+    return duel(dataset.known_target[rows], tried.tested[is_new], theirs, declared, dataset.keys.iloc[rows])
 
 
 def _git_commit(project: Project) -> str | None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from ml.check import duplicated_key
-from ml.declaration import KEYS, TASKS, check_keys, parse_horizon
+from ml.declaration import KEYS, TASKS, check_keys, check_word, parse_span
 from ml.errors import DataError, DeclarationError, ProjectError
 from ml.manifest import Manifest, Node, martlet_meta
 from ml.warehouse import Column, Warehouse
@@ -69,8 +69,7 @@ def read_population(name: str, manifest: Manifest, warehouse: Warehouse) -> Popu
                 f"{place}: the key '{key}' is missing under config.meta.martlet; "
                 f"a population needs {', '.join(REQUIRED)}."
             )
-    if settings["task"] not in TASKS:
-        raise DeclarationError(f"{place}: task '{settings['task']}' is unknown. {nearest(settings['task'], TASKS)}")
+    check_word(settings["task"], TASKS, f"{place}: task")
     columns = warehouse.columns(str(node["relation_name"])) if node.get("relation_name") else {}
     if not columns:
         raise ProjectError(f"{place}: it is not in the warehouse. Run `dbt build --select +{name}` first.")
@@ -85,7 +84,7 @@ def read_population(name: str, manifest: Manifest, warehouse: Warehouse) -> Popu
         task=settings["task"],
         entity=tuple(entity) if isinstance(entity, list) else (entity,),
         as_of=settings["as_of"],
-        horizon=parse_horizon(settings.get("horizon"), place),
+        horizon=parse_span(settings.get("horizon"), f"{place}: horizon"),
         settings=settings,
     )
     _check_columns(found, place)

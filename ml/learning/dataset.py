@@ -98,7 +98,7 @@ def make_dataset(frame: pd.DataFrame, prediction: Prediction, kinds: Mapping[str
         raise DataError(f"{prediction.name}: the feature model has no column {', '.join(map(repr, missing))}.")
     as_of = _datetimes(frame[prediction.as_of]) if prediction.as_of else None
     features = pd.DataFrame({name: _feature(frame[name], kind, as_of) for name, kind in names.items()})
-    target, classes = _target(frame, prediction)
+    target, classes = read_target(frame, prediction)
     keys = frame[list(prediction.entity)].reset_index(drop=True)
     return Dataset(features, target, keys, as_of, names, classes)
 
@@ -174,7 +174,8 @@ def _datetimes(column: pd.Series) -> NDArray[np.datetime64]:
     return pd.to_datetime(column, utc=True).dt.tz_localize(None).to_numpy("datetime64[us]")
 
 
-def _target(frame: pd.DataFrame, prediction: Prediction) -> tuple[NDArray[np.float64] | None, tuple[str, ...]]:
+def read_target(frame: pd.DataFrame, prediction: Prediction) -> tuple[NDArray[np.float64] | None, tuple[str, ...]]:
+    """The target of a frame's rows as in `Dataset.target`, and the classes; None if no row has one."""
     if prediction.target not in frame.columns:
         return None, ()
     column = frame[prediction.target]

@@ -1,6 +1,5 @@
 """Judges predictions: outputs, scores, metrics with intervals, and what each feature is worth."""
 
-import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,14 +24,12 @@ __all__ = [
     "importances",
     "metric_table",
     "predict_output",
-    "profiles",
     "score",
 ]
 
 SAMPLES = 400  # bootstrap samples; a scorer that must be called once per sample gets fewer
 SLOW_SAMPLES = 100
 IMPORTANCE_CELLS, FEWEST_IMPORTANCE_ROWS, MOST_IMPORTANCE_ROWS, IMPORTANCE_REPEATS = 30_000, 300, 2_000, 3
-PROFILE_BINS, TOP_VALUES = 20, 50
 NORMAL_95 = 1.96  # standard deviations to either side that hold 95 % of a normal distribution
 # What no score can exceed.
 BEST = {"roc_auc": 1.0, "average_precision": 1.0, "accuracy": 1.0, "r2": 1.0, "f1": 1.0, "balanced_accuracy": 1.0}
@@ -147,44 +144,6 @@ def importances(estimator: Pipeline, dataset: Dataset, rows: Rows, prediction: P
     return frame.assign(importance_rank=np.arange(1, len(frame) + 1))
 
 
-def profiles(dataset: Dataset, predictions: Array) -> pd.DataFrame:
-    """The distribution of every feature, of the target and of the predictions, to measure drift against.
-
-    Returns:
-        One row each with the columns of `ml.profiles` except the run: numbers have up to 20 bins between quantiles
-        (the last bin includes its upper edge), categories their most frequent levels; both as JSON text.
-    """
-    rows = [_profile(name, kind, dataset.features[name]) for name, kind in dataset.kinds.items()]
-    rows.append(_profile("prediction", "prediction", pd.Series(predictions)))
-    if dataset.target is not None:
-        rows.append(_profile("target", "target", pd.Series(dataset.target)))
-    return pd.DataFrame(rows)
-
-
-def _profile(name: str, kind: str, column: pd.Series) -> dict[str, object]:
-    known = column.dropna()
-    profile: dict[str, object] = {
-        "feature": name,
-        "kind": kind,
-        "rows": len(column),
-        "nulls": len(column) - len(known),
-        "distinct_values": known.nunique(),
-    }
-    if kind == "category":
-        counts = known.value_counts().head(TOP_VALUES)
-        return profile | {"top_values": json.dumps({str(level): int(count) for level, count in counts.items()})}
-    if known.empty:
-        return profile
-    if known.dtype.kind == "M":
-        known = (known - pd.Timestamp(0)) / pd.Timedelta(days=1)
-    numbers = known.to_numpy(np.float64)
-    edges = np.unique(np.quantile(numbers, np.linspace(0, 1, PROFILE_BINS + 1)))
-    edges = np.repeat(edges, 2) if len(edges) == 1 else edges
-    moments = {"mean": numbers.mean(), "std": numbers.std(), "min": numbers.min(), "max": numbers.max()}
-    bins = {"quantile_edges": edges.tolist(), "bin_counts": np.histogram(numbers, edges)[0].tolist()}
-    return profile | moments | {key: json.dumps(value) for key, value in bins.items()}
-
-
 def _exchanged(
     predict: Callable[[Array], Array], matrix: Array, dealt: Array, columns: Mapping[str, NDArray[np.intp]]
 ) -> list[tuple[str, Array]]:
@@ -221,12 +180,23 @@ def _declared(
     if same in table and sign < 0:
         negated = table[same]
         return Metric(name, -negated.value, -negated.upper, -negated.lower, negated.rows)
-    value = score(name, prediction.task, y, output)
+    return _metric(name, *declared_samples(y, output, prediction, clusters), len(y))
+
+
+def declared_samples(
+    y: Array, output: Array, prediction: Prediction, clusters: NDArray[np.intp]
+) -> tuple[float, Array]:
+    """The declared metric and its bootstrap samples; the same seed draws the same entities for any output."""
+    name, sign = MEASURED.get(prediction.metric, (prediction.metric, 1.0))
+    measure = measures_of(prediction.task, output).get(name)
+    if measure is not None:
+        drawn = [measure(y, output, weights) for weights in clustered_weights(clusters, SAMPLES, prediction.seed)]
+        return sign * float(measure(y, output, np.ones((1, len(y))))[0]), sign * np.concatenate(drawn)
     samples = []
     for weights in clustered_weights(clusters, SLOW_SAMPLES, prediction.seed):
-        drawn = [np.repeat(np.arange(len(y)), row.astype(np.intp)) for row in weights]
-        samples += [_score_or_nan(prediction, y[rows], output[rows]) for rows in drawn]
-    return _metric(name, value, np.asarray(samples), len(y))
+        picked = [np.repeat(np.arange(len(y)), row.astype(np.intp)) for row in weights]
+        samples += [_score_or_nan(prediction, y[rows], output[rows]) for rows in picked]
+    return score(prediction.metric, prediction.task, y, output), np.asarray(samples)
 
 
 def _score_or_nan(prediction: Prediction, y: Array, output: Array) -> float:

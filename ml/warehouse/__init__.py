@@ -1,15 +1,17 @@
 """The one door to the data: opens the engine that the project's profile names."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 from ml.errors import WarehouseError
 from ml.project import Project
-from ml.warehouse.duck import open_duckdb
+from ml.warehouse.duck import is_table, open_duckdb
 from ml.warehouse.protocol import Column, Warehouse
 from ml.words import nearest
 
-__all__ = ["Column", "Warehouse", "make_room", "open_warehouse", "opened"]
+__all__ = ["Column", "Warehouse", "apart", "copy_tables", "is_table", "make_room", "open_warehouse", "opened"]
 
 ENGINES = {"duckdb": open_duckdb}
 
@@ -20,7 +22,7 @@ def make_room(project: Project) -> None:
     Raises:
         WarehouseError: it can't be made.
     """
-    folder = (project.directory / str(project.connection.get("path") or ".")).parent
+    folder = _database(project).parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -45,6 +47,21 @@ def open_warehouse(project: Project, *, wait: float = 0.0, read_only: bool = Fal
             f"supported. {nearest(kind, ENGINES)}"
         )
     return ENGINES[kind](project.connection, project.directory, wait=wait, read_only=read_only)
+
+
+def apart(project: Project, folder: Path) -> dict[str, Any]:
+    """The connection of the project's profile target to a database of its own in another folder."""
+    return {**project.connection, "path": str(folder / _database(project).name)}
+
+
+def copy_tables(project: Project, relations: Mapping[tuple[str, str], str], folder: Path, wait: float) -> None:
+    """Copy tables of the project's database, by schema and name, into a new database in another folder."""
+    with opened(project, wait) as warehouse:
+        warehouse.snapshot(relations, folder / _database(project).name)
+
+
+def _database(project: Project) -> Path:
+    return project.directory / str(project.connection.get("path") or ".")
 
 
 @contextmanager

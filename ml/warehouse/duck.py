@@ -114,6 +114,10 @@ class DuckDB:
         """A column's name, quoted."""
         return '"' + name.replace('"', '""') + '"'
 
+    def days(self, moment: str) -> str:
+        """An SQL expression of the days from 1970 to a date or timestamp, as a double."""
+        return f"(epoch_us({moment}) / 8.64e10)"
+
     def create_table(self, schema: str, name: str, columns: Mapping[str, str]) -> None:
         """Create a table (and its schema) from column types; if it exists, add the columns that it lacks."""
         typed = ", ".join(f"{self.quote(column)} {type_}" for column, type_ in columns.items())
@@ -240,6 +244,11 @@ def _kind(type_: str) -> str:
         return "other"
     base = re.split(r"[ (_]", type_)[0]
     return next((kind for kind, names in KINDS.items() if base in names), "other")
+
+
+def is_table(node: Node) -> bool:
+    """Whether a dbt source is a table of the database, not a file that is read where it lies."""
+    return bool(node.get("relation_name")) and _external_location(node) is None
 
 
 def _external_location(node: Node) -> str | None:

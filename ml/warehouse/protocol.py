@@ -38,6 +38,9 @@ class Warehouse(Protocol):
     def quote(self, name: str) -> str:
         """A column's name, quoted."""
 
+    def days(self, moment: str) -> str:
+        """An SQL expression of the days from 1970 to a date or timestamp, as a double."""
+
     def create_table(self, schema: str, name: str, columns: Mapping[str, str]) -> None:
         """Create a table (and its schema) from column types; if it exists, add the columns that it lacks."""
 

@@ -3,7 +3,9 @@ with
 promotions as (
 
     select * from {{ ref('stg_journey__promotions') }}
-    where reject_reason is null
+    where
+        reject_reason is null
+        and {{ only_new('week_start_date') }}
 
 ),
 

@@ -56,14 +56,6 @@ class Place:
         return int(self.sql(f"select count(*) as rows from {table}")["rows"][0])
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file's tests run in one process, and so do all that need the grocer's project: it is built once."""
-    for item in items:
-        needs_grocer = "built_project" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("grocer" if needs_grocer else item.path.stem))
-
-
 def _cellar(directory: Path) -> Place:
     return Place(directory, directory / "cellar.duckdb", directory / "target")
 

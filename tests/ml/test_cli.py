@@ -127,7 +127,8 @@ def test_profile_with_a_name_is_the_profile_to_use(cellar: Place) -> None:
 
 @pytest.mark.parametrize("command", sorted(main.commands))
 def test_outside_a_project_there_is_a_clear_message(command: str) -> None:
-    named = ["anything" for one in main.commands[command].params if isinstance(one, click.Argument)]
+    required = [one for one in main.commands[command].params if one.required]
+    named = [part for one in required for part in (*one.opts[: isinstance(one, click.Option)], "2024-07-01")]
     result = CliRunner().invoke(main, [command, *named])
     assert result.exit_code == 2
     assert "no dbt_project.yml" in result.stderr

@@ -1,6 +1,7 @@
 """What users can type is documented, and what the documents name exists."""
 
 import re
+from dataclasses import fields
 from itertools import chain
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import click
 import pytest
 
 from ml.cli import main
-from ml.declaration import KEYS, SEARCH_KEYS
+from ml.declaration import DECISION_KEYS, KEYS, RETRAIN_KEYS, SEARCH_KEYS
 from ml.tables import TABLES
+from ml.watch.drift import Limits
 from tests.ml.conftest import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -29,8 +31,15 @@ def test_every_command_and_option_is_in_the_documentation() -> None:
 
 def test_every_key_of_a_declaration_is_in_the_documentation() -> None:
     text = page("docs/predictions.md")
-    for key in (*KEYS, *SEARCH_KEYS):
-        assert f"`{key}`" in text or f"`search.{key}`" in text, key
+    parts = {"search": SEARCH_KEYS, "decision": DECISION_KEYS, "retrain": RETRAIN_KEYS}
+    for key in (*KEYS, *(f"{whole}.{key}" for whole, keys in parts.items() for key in keys)):
+        assert f"`{key}`" in text, key
+
+
+def test_every_limit_of_drift_is_in_the_documentation() -> None:
+    text = page("docs/operations.md")
+    for limit in fields(Limits):
+        assert f"`drift_{limit.name}`" in text, limit.name
 
 
 def test_every_table_of_the_ledger_is_in_the_documentation() -> None:

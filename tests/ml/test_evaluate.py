@@ -1,6 +1,3 @@
-import json
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,25 +5,10 @@ import pytest
 from ml.declaration import Search
 from ml.learning import evaluate
 from ml.learning.dataset import make_dataset, split_rows
-from ml.learning.evaluate import Metric, declared_metric, expected, importances, metric_table, profiles
+from ml.learning.evaluate import Metric, declared_metric, expected, importances, metric_table
 from ml.learning.measures import BINARY, REGRESSION, SEVERAL
 from ml.learning.search import search
 from tests.ml.frames import KINDS, churn, declare, declare_spend, weekly
-
-PROFILE = [
-    "feature",
-    "kind",
-    "rows",
-    "nulls",
-    "distinct_values",
-    "mean",
-    "std",
-    "min",
-    "max",
-    "quantile_edges",
-    "bin_counts",
-    "top_values",
-]
 
 
 def outcomes(rows: int = 500) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
@@ -108,38 +90,6 @@ def test_importances_of_a_part_at_a_time_are_the_same(monkeypatch: pytest.Monkey
     whole = importances(found.estimator, dataset, split.test, prediction)
     monkeypatch.setattr(evaluate, "CELLS", 1)
     pd.testing.assert_frame_equal(whole, importances(found.estimator, dataset, split.test, prediction))
-
-
-def test_profiles_describe_every_feature_target_and_prediction() -> None:
-    dataset = churn()
-    table = profiles(dataset, np.linspace(0, 1, len(dataset)))
-    assert list(table.columns) == PROFILE
-    rows = table.set_index("feature")
-    assert list(rows.index) == [*KINDS, "prediction", "target"]
-    assert rows["kind"].to_dict() == {**KINDS, "prediction": "prediction", "target": "target"}
-    assert (rows["rows"] == len(dataset)).all()
-    assert rows["nulls"]["region"] == dataset.features["region"].isna().sum()
-    assert json.loads(rows["top_values"]["region"]).keys() == {"north", "south", "west"}
-    for name in ("signal", "member", "joined", "prediction"):
-        edges, counts = json.loads(rows["quantile_edges"][name]), json.loads(rows["bin_counts"][name])
-        assert len(edges) == len(counts) + 1
-        assert sum(counts) == rows["rows"][name] - rows["nulls"][name]
-    assert len(json.loads(rows["bin_counts"]["signal"])) == 20
-
-
-def test_profiles_of_empty_and_constant_columns() -> None:
-    frame = weekly().assign(nothing=None, same=7)
-    dataset = make_dataset(frame, declare(), {"nothing": "number", "same": "number"})
-    rows = profiles(dataset, np.zeros(len(dataset))).set_index("feature")
-    assert rows["nulls"]["nothing"] == len(dataset)
-    assert pd.isna(rows["mean"]["nothing"])
-    assert json.loads(rows["bin_counts"]["same"]) == [len(dataset)]
-
-
-def test_calendar_dates_are_profiled_in_days() -> None:
-    prediction = replace(declare(), as_of=None, horizon=None)
-    rows = profiles(make_dataset(weekly(), prediction, KINDS), np.zeros(60 * 24)).set_index("feature")
-    assert 19_000 < rows["mean"]["joined"] < 20_000
 
 
 def metric(value: float, half: float, name: str = "roc_auc") -> Metric:

@@ -48,6 +48,8 @@ final as (
         on
             mailings.campaign_id = redeemed.campaign_id
             and mailings.household_id = redeemed.household_id
+    -- Mailings have no clock of their own: they are known when their campaign is.
+    where {{ known_as_of('campaigns.started_on', ahead_days=1) }}
 
 )
 

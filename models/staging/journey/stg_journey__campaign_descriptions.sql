@@ -3,6 +3,8 @@ with
 source as (
 
     select * from {{ source('journey', 'campaign_descriptions') }}
+    -- A campaign is known on the day that it starts.
+    where {{ known_as_of('start_date', ahead_days=1) }}
 
 ),
 

@@ -3,6 +3,7 @@ with
 source as (
 
     select * from {{ source('journey', 'coupon_redemptions') }}
+    where {{ known_as_of('redemption_date') }}
 
 ),
 

@@ -3,6 +3,7 @@ with
 source as (
 
     select * from {{ source('journey', 'promotions') }}
+    where {{ known_as_of(week_start('week'), ahead_days=var('promotions_planned_days')) }}
 
 ),
 

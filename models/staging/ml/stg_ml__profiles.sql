@@ -26,7 +26,9 @@ renamed as (
         mean as mean_value,
         std as std_value,
         min as min_number,
-        max as max_number
+        max as max_number,
+        usual_psi,
+        periods
     from source
 
 )

@@ -28,6 +28,7 @@ renamed as (
         git_commit,
         manifest_sha256,
         data_fingerprint,
+        feature_code_sha256,
         versions,
         decision,
 

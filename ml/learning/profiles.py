@@ -1,0 +1,123 @@
+"""Describes the distribution of what was learned from, so that later rows can be held against it."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ml.learning.dataset import Dataset, Rows
+
+Array = NDArray[np.float64]
+
+BINS, LEVELS = 20, 50
+MOST_PERIODS = 60  # more as-ofs are taken together
+SMOOTH = 0.5  # rows added to each bin, so that an empty one has a finite logarithm (Jeffreys)
+
+
+def profiles(dataset: Dataset, sample: Rows, predictions: Array) -> pd.DataFrame:
+    """The distribution of every feature, of the target and of the predictions, to measure drift against.
+
+    Args:
+        dataset: the closed rows that the pipeline learned from.
+        sample: positions of the rows whose predictions are given.
+        predictions: what the pipeline says of them, (len(sample),).
+
+    Returns:
+        One row each with the columns of `ml.profiles` except the run: numbers have up to 20 bins between quantiles, or
+        one per value if there are no more (the last bin includes its upper edge), categories their most frequent
+        levels; both as JSON text. `usual_psi` is the greatest stability index of one as-of against all others, beyond
+        chance; `periods` is the number of as-ofs.
+    """
+    periods = _periods(dataset)
+    rows = [_profile(name, kind, dataset.features[name], periods) for name, kind in dataset.kinds.items()]
+    sampled = None if periods is None else periods[sample]
+    rows.append(_profile("prediction", "prediction", pd.Series(predictions), sampled))
+    if dataset.target is not None:
+        rows.append(_profile("target", "target", pd.Series(dataset.target), periods))
+    return pd.DataFrame(rows).assign(periods=0 if periods is None else int(periods.max()) + 1)
+
+
+def stability_index(expected: Array, actual: Array) -> float:
+    """The population stability index between counts of the same bins.
+
+    Siddiqi, "Credit risk scorecards", 2006: sum of (q - p) log(q / p) over the bins' shares p and q.
+    """
+    is_used = expected + actual > 0
+    p, q = ((counts[is_used] + SMOOTH) / (counts[is_used] + SMOOTH).sum() for counts in (expected, actual))
+    return float(((q - p) * np.log(q / p)).sum())
+
+
+def chance_index(expected: Array, actual: Array) -> float:
+    """What the index is on average between two samples of one distribution: bins less one, over the sample sizes.
+
+    Yurdakul and Naranjo, "Statistical properties of the population stability index", 2020.
+    """
+    bins = int((expected + actual > 0).sum())
+    return (bins - 1) * (1 / max(float(expected.sum()), 1.0) + 1 / max(float(actual.sum()), 1.0))
+
+
+def _periods(dataset: Dataset) -> NDArray[np.intp] | None:
+    """The day of each row's as-of as 0, 1, 2 …; many days are taken together; None without time."""
+    if dataset.as_of is None:
+        return None
+    _, codes = np.unique(dataset.as_of.astype("datetime64[D]"), return_inverse=True)
+    count = int(codes.max()) + 1
+    return codes if count <= MOST_PERIODS else codes * MOST_PERIODS // count
+
+
+def _profile(name: str, kind: str, column: pd.Series, periods: NDArray[np.intp] | None) -> dict[str, Any]:
+    known = column.dropna()
+    profile: dict[str, Any] = {
+        "feature": name,
+        "kind": kind,
+        "rows": len(column),
+        "nulls": len(column) - len(known),
+        "distinct_values": known.nunique(),
+    }
+    if kind == "category":
+        counts = known.value_counts().head(LEVELS)
+        profile["top_values"] = json.dumps({str(level): int(count) for level, count in counts.items()})
+        places = pd.Index(counts.index.astype(str)).get_indexer(pd.Index(column.astype("str")))
+        places = np.where(places < 0, len(counts), places)
+        return profile | {"usual_psi": _usual(np.where(column.isna(), len(counts) + 1, places), periods)}
+    if known.empty:
+        return profile
+    numbers = _numbers(column)
+    is_known = np.isfinite(numbers)
+    edges = _edges(numbers[is_known])
+    moments = {measure: getattr(np, measure)(numbers[is_known]) for measure in ("mean", "std", "min", "max")}
+    bins = {"quantile_edges": edges.tolist(), "bin_counts": np.histogram(numbers[is_known], edges)[0].tolist()}
+    places = np.searchsorted(edges[:-1], numbers, side="right")
+    usual = _usual(np.where(is_known, places, 0), periods)
+    return profile | moments | {key: json.dumps(value) for key, value in bins.items()} | {"usual_psi": usual}
+
+
+def _numbers(column: pd.Series) -> Array:
+    """A column as numbers: dates as days since 1970."""
+    if column.dtype.kind == "M":
+        column = (column - pd.Timestamp(0)) / pd.Timedelta(days=1)
+    return np.asarray(column, dtype=np.float64)
+
+
+def _edges(numbers: Array) -> Array:
+    """The edges of a bin per value, or between quantiles if there are many values."""
+    values: Array = np.unique(numbers)
+    if len(values) <= BINS:
+        return np.append(values, values[-1])
+    quantiles: Array = np.quantile(numbers, np.linspace(0, 1, BINS + 1))
+    edges: Array = np.unique(quantiles)
+    return edges
+
+
+def _usual(places: NDArray[np.intp], periods: NDArray[np.intp] | None) -> float | None:
+    """The greatest index of one period against all others, beyond chance; None with less than two periods."""
+    if periods is None or periods.max() < 1:
+        return None
+    counts = np.zeros((int(periods.max()) + 1, int(places.max()) + 1))
+    np.add.at(counts, (periods, places), 1)
+    total = counts.sum(axis=0)
+    return max(
+        max(stability_index(total - one, one) - chance_index(total - one, one), 0.0) for one in counts if one.any()
+    )

@@ -1,0 +1,17 @@
+"""Measures what this process has used so far."""
+
+import os
+import resource
+import sys
+
+
+def core_seconds() -> float:
+    """Processor time so far, of this process with all its threads and of its children that have ended."""
+    spent = os.times()
+    return spent.user + spent.system + spent.children_user + spent.children_system
+
+
+def peak_bytes() -> int:
+    """The most memory that this process has held so far."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -1,0 +1,140 @@
+"""Stored predictions meet their outcomes: how good each run was, as-of by as-of, once the outcomes are known."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ml import ledger
+from ml.declaration import Prediction
+from ml.learning.dataset import read_target
+from ml.learning.evaluate import declared_metric
+from ml.tables import SCHEMA, TABLES
+from ml.warehouse import Warehouse
+
+Array = NDArray[np.float64]
+
+FEWEST_ROWS = 30  # a metric of fewer rows says nothing
+
+
+@dataclass(frozen=True)
+class _Group:
+    """The rows that a run predicted as of one day."""
+
+    run_id: str
+    as_of: datetime | None
+    rows: int
+    ripe_rows: int
+    is_champion: bool
+
+
+def measure_outcomes(prediction: Prediction, warehouse: Warehouse) -> pd.DataFrame:
+    """Judge stored predictions, each as it was first made by its run, by the outcomes that are known now.
+
+    Only what has ripened since it was last measured is measured.
+
+    Returns:
+        The rows appended to `ml.performance`: one per run and day of the as-of.
+    """
+    stored = warehouse.table(SCHEMA, prediction.name)
+    if not warehouse.columns(stored):
+        return pd.DataFrame(columns=list(TABLES["performance"]))
+    ledger.create_tables(warehouse)
+    joined = _joined(prediction, warehouse)
+    groups = [group for group in _groups(prediction, warehouse, joined) if group.ripe_rows]
+    rows = [row for group in groups for row in [_measure(group, prediction, warehouse, joined)] if row]
+    found = pd.DataFrame(rows, columns=list(TABLES["performance"]))
+    with warehouse.transaction():
+        ledger.append(warehouse, "performance", found)
+    return found
+
+
+def latest_performance(prediction: Prediction, warehouse: Warehouse) -> pd.DataFrame:
+    """The performance measured last of each run and as-of, in the order of the as-ofs."""
+    measured = ledger.rows(warehouse, "performance", prediction.name, "as_of, measured_at")
+    return measured.drop_duplicates(["run_id", "as_of"], keep="last").reset_index(drop=True)
+
+
+def _joined(prediction: Prediction, warehouse: Warehouse) -> str:
+    """A query of stored predictions with `outcome`, null while open, and `as_of_day`, null without time."""
+    quote = warehouse.quote
+    same = " and ".join(f"stored.{quote(key)} = features.{quote(key)}" for key in prediction.keys)
+    keys = ", ".join(f"stored.{quote(key)}" for key in ["run_id", *prediction.keys])
+    day = f"cast(stored.{quote(prediction.as_of)} as date)" if prediction.as_of else "cast(null as date)"
+    return (
+        f"select * from (select stored.*, features.{quote(prediction.target)} as outcome, {day} as as_of_day, "
+        f"row_number() over (partition by {keys} order by stored.scored_at) as scoring "
+        f"from {warehouse.table(SCHEMA, prediction.name)} as stored "
+        f"left join {prediction.relation} as features on {same}) as ranked where scoring = 1"
+    )
+
+
+def _groups(prediction: Prediction, warehouse: Warehouse, joined: str) -> list[_Group]:
+    """The groups with outcomes that have not been measured yet."""
+    promoted = ledger.champions(warehouse, prediction.name).groupby("run_id")["promoted_at"].min()
+    found = warehouse.query(
+        "select run_id, as_of_day, count(*) as all_rows, count(outcome) as ripe_rows, max(scored_at) as scored_at "
+        f"from ({joined}) as joined group by run_id, as_of_day order by as_of_day, run_id"
+    )
+    known = latest_performance(prediction, warehouse)
+    measured = {(row["run_id"], str(row["as_of"])): row["ripe_rows"] for row in known.to_dict("records")}
+    groups = []
+    for row in found.to_dict("records"):
+        as_of = None if pd.isna(row["as_of_day"]) else pd.Timestamp(row["as_of_day"]).to_pydatetime()
+        is_champion = row["run_id"] in promoted.index and promoted[row["run_id"]] <= row["scored_at"]
+        if measured.get((row["run_id"], str(pd.Timestamp(as_of) if as_of else pd.NaT))) != row["ripe_rows"]:
+            groups.append(_Group(row["run_id"], as_of, row["all_rows"], row["ripe_rows"], bool(is_champion)))
+    return groups
+
+
+def _measure(group: _Group, prediction: Prediction, warehouse: Warehouse, joined: str) -> dict[str, object] | None:
+    announced = ledger.announced(warehouse, group.run_id)
+    if announced is None:
+        return None
+    frame, y, classes = _ripe_rows(group, prediction, warehouse, joined)
+    known = replace(prediction, metric=announced.metric)
+    output = frame["prediction"].to_numpy(np.float64)
+    if len(classes) > 2:  # only the probability of the predicted class is stored
+        known = replace(prediction, metric="accuracy")
+        output = np.eye(len(classes))[pd.Index(classes).get_indexer(pd.Index(frame["predicted_class"]))]
+    row: dict[str, object] = {
+        "prediction": prediction.name,
+        "run_id": group.run_id,
+        "as_of": group.as_of,
+        "is_champion": group.is_champion,
+        "metric": known.metric,
+        "rows": group.rows,
+        "ripe_rows": group.ripe_rows,
+        "predicted_mean": float(output.mean()) if output.ndim == 1 else None,
+        "actual_mean": float(y.mean()) if output.ndim == 1 else None,
+        "measured_at": datetime.now(UTC).replace(tzinfo=None),
+    }
+    if group.ripe_rows >= FEWEST_ROWS:
+        found = declared_metric(y, output, known, frame[list(prediction.entity)])
+        row |= {"value": found.value, "lower": found.lower, "upper": found.upper}
+        if known.metric == announced.metric:
+            row |= {"announced_lower": announced.lower, "announced_upper": announced.upper}
+            row["is_below_announced"] = bool(found.upper < announced.lower)
+    return row
+
+
+def _ripe_rows(
+    group: _Group, prediction: Prediction, warehouse: Warehouse, joined: str
+) -> tuple[pd.DataFrame, Array, tuple[str, ...]]:
+    """The group's rows with known outcomes as they are stored, the outcomes as numbers, and all classes."""
+    target = warehouse.quote(prediction.target)
+    day = f"as_of_day = date '{group.as_of:%Y-%m-%d}'" if group.as_of else "as_of_day is null"
+    keys = ", ".join(warehouse.quote(key) for key in prediction.keys)
+    label = ", predicted_class" if prediction.task == "classification" else ""
+    frame = warehouse.query(
+        f"select {keys}, prediction{label}, outcome as {target} from ({joined}) as joined "
+        f"where outcome is not null and run_id = ? and {day} order by {keys}",
+        [group.run_id],
+    )
+    # One row of each class, so that a group without some class still knows all of them.
+    distinct = f"select distinct {target} from {prediction.relation} where {target} is not null"
+    examples = warehouse.query(distinct) if prediction.task == "classification" else frame.head(0)
+    outcomes, classes = read_target(pd.concat([frame, examples]), prediction)
+    return frame, np.asarray(outcomes, dtype=np.float64)[: len(frame)], classes
