@@ -5,7 +5,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run replay test check benchmark benchmark-quality benchmark-scoring benchmark-features lock clean
+.PHONY: help setup run replay test check benchmark benchmark-quality benchmark-scoring benchmark-features benchmark-drift lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -45,6 +45,9 @@ benchmark-scoring: setup ## rows per second and memory of scoring beside the nai
 
 benchmark-features: setup ## point-in-time features beside the naive range join and pandas
 	$(BIN)/python benchmarks/features.py
+
+benchmark-drift: setup ## drift of 40 columns of a million rows beside NumPy and the floor
+	$(BIN)/python benchmarks/drift.py
 
 QUALITY_ENVIRONMENTS := $(patsubst %,benchmarks/environments/%/installed,tables flaml autogluon)
 

@@ -10,6 +10,7 @@ import click
 from ml.declaration import Prediction, parse_span, read_predictions, select_predictions
 from ml.errors import ProjectError
 from ml.invocation import Invocation, common, verb
+from ml.report import Report
 from ml.warehouse import Warehouse, opened
 
 if TYPE_CHECKING:
@@ -140,8 +141,9 @@ def _decide(
 
 
 @click.command()
+@click.option("--classify", is_flag=True, help="Also try to tell new rows from those learned from, and say by what.")
 @verb(common())
-def watch(invocation: Invocation) -> bool:
+def watch(invocation: Invocation, *, classify: bool) -> bool:
     """Judge predictions whose outcomes are known by now, measure drift, and tell what is wrong; wrong is exit code 1.
 
     Example: martlet watch -s household_lapse
@@ -155,8 +157,28 @@ def watch(invocation: Invocation) -> bool:
             found.append(look_after(prediction, warehouse, project, report, prediction.name))
             judged = latest_performance(prediction, warehouse)[list(PERFORMANCE_COLUMNS)].tail(SHOWN_AS_OFS)
             report.table(f"{prediction.name}: outcomes", PERFORMANCE_COLUMNS, judged.to_numpy().tolist())
+            if classify:
+                _classify(prediction, warehouse, report)
         tell_owners(project, invocation.predictions(), warehouse, report, Outcome())
     return not any(one.alarms for one in found)
+
+
+def _classify(prediction: Prediction, warehouse: Warehouse, report: Report) -> None:
+    """Tell whether a classifier knows the newest rows from those that the champion learned from."""
+    from ml import ledger
+    from ml.watch.apart import tell_apart
+
+    champion = ledger.champion(warehouse, prediction.name)
+    if champion is None:
+        report.say(f"{prediction.name} has no champion, so there is nothing to tell apart.", level="warn")
+        return
+    with report.step("classify", prediction.name) as step:
+        found = tell_apart(prediction, warehouse, champion)
+        auc = f"roc_auc {found.auc.value:.3f} ({found.auc.lower:.3f} to {found.auc.upper:.3f})"
+        step.message = f"{found.new_rows} new rows are {'told apart' if found.is_apart else 'like the others'}: {auc}"
+        step.details = {"roc_auc": vars(found.auc), "features": dict(found.features)}
+    rows = [(name, f"{value:.3f}") for name, value in found.features]
+    report.table(f"{prediction.name}: what tells new rows apart", ["feature", "importance"], rows)
 
 
 @click.command()

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from ml.cost import record_steps
 from ml.dbt import Dbt
 from ml.declaration import Prediction, read_predictions, select_predictions
 from ml.errors import DataError, ProjectError
@@ -99,6 +100,7 @@ def _meet_outcomes(
     with opened(project, wait) as warehouse:
         for prediction in predictions:
             look_after(prediction, warehouse, project, report, prediction.name)
+        record_steps(report, warehouse)
     build(dbt, report, outcome, "reports", readers_of(project, None if is_whole else names), [])
 
 

@@ -1,4 +1,4 @@
-"""Martlet under Airflow: run every morning at six, then pass on what was done, by the public command and its JSON results.
+"""Martlet under Airflow: run every morning at six, then pass on what was done, by the public command and its JSON.
 
 Try it: MARTLET_PROJECT=/srv/shop airflow dags test martlet (with this file in the DAGs folder)
 """

@@ -8,8 +8,15 @@ import os
 import subprocess
 from pathlib import Path
 
-from dagster import AssetExecutionContext, Definitions, Failure, MaterializeResult, ScheduleDefinition
-from dagster import asset, define_asset_job
+from dagster import (
+    AssetExecutionContext,
+    Definitions,
+    Failure,
+    MaterializeResult,
+    ScheduleDefinition,
+    asset,
+    define_asset_job,
+)
 
 PROJECT = Path(os.environ["MARTLET_PROJECT"])
 COMMAND = os.environ.get("MARTLET_COMMAND", "martlet")

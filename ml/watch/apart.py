@@ -40,7 +40,7 @@ class Apart:
 
 
 def tell_apart(prediction: Prediction, warehouse: Warehouse, run: StoredRun) -> Apart:
-    """Train a classifier on the rows that a run learned from against the newest that it scored; judge on other entities.
+    """Train a classifier on rows that a run learned from against the newest that it scored; judge on other entities.
 
     The classifier two-sample test of Lopez-Paz and Oquab, "Revisiting classifier two-sample tests", 2017.
 

@@ -3,7 +3,6 @@
 The reference is the training data alone, so a tested period is never part of its own yardstick.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,10 +19,10 @@ from ml.learning.profiles import chance_index, stability_index
 from ml.ledger import StoredRun
 from ml.tables import SCHEMA, TABLES
 from ml.warehouse import Warehouse
+from ml.watch.bins import NULL, OTHER, Reference, count_bins, references_of
 
 Array = NDArray[np.float64]
 
-NULL, OTHER = -1, -2  # bins beside those of the profile: no value; a level that is not among the profiled ones
 USUAL = 2.0  # so many times as far off as an as-of of the training rows was is unusual: a trend goes on
 FEW_PERIODS = 5.0  # of few as-ofs, the one furthest off says little of how far the next may be
 SET_BY_AS_OF = 1.0  # an index above which as-ofs hardly overlap, as for the attributes of one campaign
@@ -48,28 +47,6 @@ class Limits:
         return cls(**{name: float(variables[var]) for name, var in names.items() if variables.get(var) is not None})
 
 
-@dataclass(frozen=True)
-class Reference:
-    """How a feature was distributed in training: counts of bins (numbers) or of the most frequent levels."""
-
-    feature: str
-    kind: str
-    rows: int
-    nulls: int
-    edges: tuple[float, ...]
-    levels: tuple[str, ...]
-    counts: tuple[int, ...]
-    mean: float
-    std: float
-    usual_psi: float
-    periods: int
-
-    @property
-    def is_category(self) -> bool:
-        """Whether levels are counted, not bins."""
-        return self.kind == "category"
-
-
 def measure_drift(prediction: Prediction, warehouse: Warehouse, run: StoredRun, limits: Limits) -> pd.DataFrame:
     """Compare the rows that a run scored with the rows that it learned from.
 
@@ -79,9 +56,9 @@ def measure_drift(prediction: Prediction, warehouse: Warehouse, run: StoredRun, 
         The rows appended to `ml.drift`: one per as-of, feature and statistic.
     """
     ledger.create_tables(warehouse)
-    references = list(_references(warehouse, run))
+    references = references_of(_profiles(warehouse, run))
     scope = _scope(prediction, warehouse, run)
-    counts = _counts(prediction, warehouse, references, scope)
+    counts = count_bins(prediction, warehouse, references, scope)
     tests = max(counts.groupby("feature").ngroups, 1)
     now = datetime.now(UTC).replace(tzinfo=None)
     rows: list[dict[str, object]] = []
@@ -101,7 +78,7 @@ def measure_drift(prediction: Prediction, warehouse: Warehouse, run: StoredRun, 
 
 
 def compare(
-    reference: Reference, found: Mapping[Any, int], limits: Limits, tests: int, mean: float | None = None
+    reference: Reference, found: Mapping[int, int], limits: Limits, tests: int, mean: float | None = None
 ) -> Iterator[dict[str, object]]:
     """The statistics of one feature at one as-of.
 
@@ -112,7 +89,7 @@ def compare(
 
     Args:
         reference: the training distribution.
-        found: rows by bin: 0 below the range, 1 … k inside, k + 1 above; levels by name; NULL and OTHER.
+        found: rows by bin: 0 below the range, 1 … k inside, k + 1 above; levels by their place; NULL and OTHER.
         limits: what counts as an alarm.
         tests: how many columns are looked at.
         mean: the mean of the numbers now.
@@ -148,13 +125,13 @@ def compare(
         yield row("shift", abs(mean - reference.mean) / reference.std, limits.shift * (WIDER_SHIFT if moves else 1))
 
 
-def _aligned(reference: Reference, found: Mapping[Any, int]) -> tuple[Array, Array, float]:
+def _aligned(reference: Reference, found: Mapping[int, int]) -> tuple[Array, Array, float]:
     """Expected and actual counts of the same bins, nulls last, and how many values training did not meet."""
     if reference.is_category:
         rest = reference.rows - reference.nulls - sum(reference.counts)
         expected = [*reference.counts, rest, reference.nulls]
         other = found.get(OTHER, 0)
-        actual = [*(found.get(level, 0) for level in reference.levels), other, found.get(NULL, 0)]
+        actual = [*(found.get(place, 0) for place in range(len(reference.levels))), other, found.get(NULL, 0)]
         # Levels beyond the profiled ones were met too: only where there were none is "other" certainly new.
         return np.asarray(expected, float), np.asarray(actual, float), 0.0 if rest else float(other)
     last = len(reference.counts)
@@ -171,19 +148,9 @@ def _distance(expected: Array, actual: Array) -> float:
     return float(np.abs(shares[0] - shares[1]).max())
 
 
-def _references(warehouse: Warehouse, run: StoredRun) -> Iterator[Reference]:
-    profiles = warehouse.query(
-        f"select * from {warehouse.table(SCHEMA, 'profiles')} where run_id = ? order by feature", [run.run_id]
-    )
-    for row in profiles.to_dict("records"):
-        usual = (0.0, 0) if pd.isna(row["usual_psi"]) else (row["usual_psi"], row["periods"])
-        about = row["feature"], row["kind"], row["rows"], row["nulls"]
-        if row["kind"] == "category" and isinstance(row["top_values"], str):
-            top = json.loads(row["top_values"])
-            yield Reference(*about, (), tuple(top), tuple(top.values()), 0.0, 0.0, *usual)
-        elif isinstance(row["quantile_edges"], str):
-            edges, counts = tuple(json.loads(row["quantile_edges"])), tuple(json.loads(row["bin_counts"]))
-            yield Reference(*about, edges, (), counts, row["mean"], row["std"], *usual)
+def _profiles(warehouse: Warehouse, run: StoredRun) -> pd.DataFrame:
+    table = warehouse.table(SCHEMA, "profiles")
+    return warehouse.query(f"select * from {table} where run_id = ? order by feature", [run.run_id])
 
 
 def _scope(prediction: Prediction, warehouse: Warehouse, run: StoredRun) -> str:
@@ -203,55 +170,3 @@ def _scope(prediction: Prediction, warehouse: Warehouse, run: StoredRun) -> str:
         return f"{sql} where features.{quote(prediction.target)} is null"
     known = f"select 1 from {warehouse.table(SCHEMA, 'drift')} as known where known.run_id = '{run.run_id}'"
     return f"{sql} where not exists ({known} and cast(known.as_of as date) = {day})"
-
-
-def _counts(prediction: Prediction, warehouse: Warehouse, references: list[Reference], scope: str) -> pd.DataFrame:
-    """Rows by as-of, feature and bin (or level), in one pass over each column of the scope."""
-    columns = warehouse.columns(prediction.relation)
-    parts = []
-    for reference in references:
-        if reference.kind == "target":
-            continue
-        is_score = reference.kind == "prediction"
-        value = "prediction_" if is_score else warehouse.quote(reference.feature)
-        if not is_score and columns[reference.feature].kind == "date":
-            value = warehouse.days(value)
-            value += f" - {warehouse.days(warehouse.quote(prediction.as_of))}" if prediction.as_of else ""
-        place = _level(value, reference) if reference.is_category else _bin(value, reference)
-        total = "null" if reference.is_category else f"sum(cast({value} as double))"
-        name = reference.feature.replace("'", "''")
-        parts.append(
-            f"select as_of_day, '{name}' as feature, {place} as bin, count(*) as rows, {total} as total "
-            "from scope group by 1, 3"
-        )
-    if not parts:
-        return pd.DataFrame(columns=["as_of_day", "feature", "bin", "rows", "total"])
-    counted = warehouse.query(f"with scope as ({scope}) " + " union all ".join(parts))
-    kinds = {reference.feature: reference for reference in references}
-    counted["bin"] = [
-        _key(bin_, kinds[feature]) for bin_, feature in zip(counted["bin"], counted["feature"], strict=True)
-    ]
-    return counted
-
-
-def _bin(value: str, reference: Reference) -> str:
-    """An SQL expression of the bin as text: how many edges the number reaches; the last one must be exceeded."""
-    number = f"cast({value} as double)"
-    *inner, last = reference.edges
-    reached = " + ".join(
-        [*(f"cast({number} >= {edge!r} as int)" for edge in inner), f"cast({number} > {last!r} as int)"]
-    )
-    return f"case when {value} is null or isnan({number}) then '{NULL}' else cast({reached} as varchar) end"
-
-
-def _level(value: str, reference: Reference) -> str:
-    """An SQL expression of the level as `=level`, or of NULL or OTHER as text."""
-    text = f"cast({value} as varchar)"
-    levels = ", ".join("'" + level.replace("'", "''") + "'" for level in reference.levels)
-    return (
-        f"case when {value} is null then '{NULL}' when {text} in ({levels}) then concat('=', {text}) else '{OTHER}' end"
-    )
-
-
-def _key(place: str, reference: Reference) -> Any:  # noqa: ANN401 -- a bin's number or a level's name
-    return place[1:] if reference.is_category and place.startswith("=") else int(place)

@@ -130,13 +130,13 @@ def test_a_wrong_word_is_named_with_the_right_one(setting: str, message: str, ce
 
 
 def fought(seed: int, noise: float, against: float, task: str = "classification") -> Duel:
-    """A duel on 400 entities of 3 rows between outputs that miss the truth by so much."""
+    """A duel on 200 entities of 3 rows between outputs that miss the truth by so much."""
     random = np.random.default_rng(seed)
-    entity = np.repeat(np.arange(400), 3)
-    truth = random.normal(size=400)[entity] + random.normal(size=1200)
+    entity = np.repeat(np.arange(200), 3)
+    truth = random.normal(size=200)[entity] + random.normal(size=600)
     metric = "roc_auc" if task == "classification" else "neg_mean_absolute_error"
-    y = (truth + random.normal(size=1200) > 1).astype(float) if task == "classification" else truth
-    one, two = (truth + spread * random.normal(size=1200) for spread in (noise, against))
+    y = (truth + random.normal(size=600) > 1).astype(float) if task == "classification" else truth
+    one, two = (truth + spread * random.normal(size=600) for spread in (noise, against))
     keys = pd.DataFrame({"entity": entity})
     return duel(
         y,

@@ -64,6 +64,16 @@ def test_a_fault_of_the_source_is_found(fault: str, feature: str | None, as_of: 
     assert kiosk.martlet("watch").exit_code == 1, "a scheduler sees it too"
 
 
+def test_a_classifier_tells_new_rows_apart_only_when_they_differ(kiosk: Place) -> None:
+    run(kiosk, LATER, fault="unit")
+    result = kiosk.martlet("watch", "--classify", "--log-format", "json")
+    steps = json.loads((kiosk.target / "martlet_run_results.json").read_text())["results"]
+    (found,) = [step["details"] for step in steps if step["kind"] == "classify"]
+    assert found["roc_auc"]["lower"] > 0.6
+    assert "amount_28d" in list(found["features"])[:2]
+    assert result.exit_code == 1
+
+
 def test_an_outcome_that_means_something_else_is_found_when_it_is_ripe(kiosk: Place) -> None:
     assert run(kiosk, "2024-07-08", fault="flip") == []
     alarms = run(kiosk, LATER, fault="flip")

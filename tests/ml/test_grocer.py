@@ -127,7 +127,9 @@ def test_nothing_in_the_package_knows_of_groceries() -> None:
     from tests.ml.conftest import ROOT
 
     words = re.compile(r"household|basket|campaign|coupon|grocer|journey|promotion_|redemption", re.IGNORECASE)
-    examples = re.compile(r"Example: martlet .*|-s household_lapse|household_lapse     train|`household_lapse`|household_lapse`")
+    examples = re.compile(
+        r"Example: martlet .*|-s household_lapse|household_lapse     train|`household_lapse`|household_lapse`"
+    )
     for path in sorted((ROOT / "ml").rglob("*.py")):
         for line in path.read_text().splitlines():
             assert not words.search(examples.sub("", line)), f"{path.name}: {line}"
