@@ -5,7 +5,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run replay test check benchmark benchmark-quality benchmark-scoring benchmark-features benchmark-drift lock clean
+.PHONY: help setup run replay test check benchmark benchmark-quality benchmark-scoring benchmark-features benchmark-drift schedulers lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -48,6 +48,16 @@ benchmark-features: setup ## point-in-time features beside the naive range join 
 
 benchmark-drift: setup ## drift of 40 columns of a million rows beside NumPy and the floor
 	$(BIN)/python benchmarks/drift.py
+
+schedulers: setup docs/schedulers/environments/dagster docs/schedulers/environments/airflow ## run the Dagster and Airflow examples under the real ones
+	$(BIN)/python docs/schedulers/check.py dagster docs/schedulers/environments/dagster
+	$(BIN)/python docs/schedulers/check.py airflow docs/schedulers/environments/airflow
+
+docs/schedulers/environments/dagster: PACKAGES := dagster==1.13.29
+docs/schedulers/environments/airflow: PACKAGES := apache-airflow==3.3.2 apache-airflow-providers-standard
+docs/schedulers/environments/%:
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check $(PACKAGES) || (rm -rf $@; exit 1)
 
 QUALITY_ENVIRONMENTS := $(patsubst %,benchmarks/environments/%/installed,tables flaml autogluon)
 

@@ -167,17 +167,18 @@ def score(invocation: Invocation, *, rescore: bool) -> bool:
 
 
 @main.command()
+@click.option("--to", multiple=True, metavar="PLACE", help="postgres://…, parquet:FOLDER or csv:FOLDER besides.")
 @verb(common())
-def publish(invocation: Invocation) -> bool:
-    """Copy public tables and predictions into a new read-only snapshot and move the link onto it.
+def publish(invocation: Invocation, *, to: tuple[str, ...]) -> bool:
+    """Copy public tables and predictions into a new read-only snapshot, and to PostgreSQL or files if told so.
 
-    Example: martlet publish
+    Example: martlet publish --to postgres://martlet@db.example.com/shop
     """
-    from ml.publish import publish as publish_snapshot
+    from ml.publish import publish as publish_all
 
     project, report = invocation.project, invocation.report
-    with opened(project, invocation.wait) as warehouse, report.step("publish", "snapshot") as step:
-        step.message = publish_snapshot(project, warehouse).summary
+    with opened(project, invocation.wait) as warehouse, report.step("publish", "public tables") as step:
+        step.message = publish_all(project, warehouse, to).summary
     return True
 
 

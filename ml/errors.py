@@ -47,6 +47,12 @@ class AlertError(MartletError):
     exit_code = 1
 
 
+class PublishError(MartletError):
+    """Something can't be published; what readers see stays as it was."""
+
+    exit_code = 1
+
+
 class DbtError(MartletError):
     """A dbt command ended with failures; `nodes` are the unique ids of what failed, each with its message."""
 

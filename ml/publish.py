@@ -1,94 +1,86 @@
-"""Gives readers a snapshot: a new file beside the old ones, and one link that moves onto it in one step."""
+"""Gives readers what is public: always a snapshot, and wherever else they are told to look."""
 
 import os
-import uuid
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
-from ml.errors import ProjectError, WarehouseError
-from ml.manifest import Manifest
+from ml.errors import ProjectError, PublishError
 from ml.project import Project
-from ml.tables import SCHEMA, TABLES
+from ml.publishing.snapshot import publish_snapshot
+from ml.publishing.tables import PublicTable, public_tables
 from ml.warehouse import Warehouse
+from ml.words import nearest
 
-KEEP = 3
+POSTGRES = ("postgres://", "postgresql://")
+FORMS = ("parquet", "csv")
 
 
 @dataclass(frozen=True)
 class Published:
-    """A finished snapshot: the file, the link that readers open, and how many tables it holds."""
+    """What was published, place by place, as a person would say it."""
 
-    path: Path
-    link: Path
     tables: int
+    places: tuple[str, ...]
 
     @property
     def summary(self) -> str:
-        """As a person would say it."""
-        return f"{self.tables} tables in {self.path.name}, read through {self.link}"
+        """All places in one line."""
+        return "; ".join(self.places)
 
 
-def publish(project: Project, warehouse: Warehouse) -> Published:
-    """Copy every public table and all of the schema `ml` into a new snapshot, then move the link onto it.
+def publish(project: Project, warehouse: Warehouse, to: Sequence[str] = ()) -> Published:
+    """Publish every public table and all of the schema `ml` into a snapshot, and where `to` or var `publish_to` say.
 
-    The file is written under a temporary name and made read-only first, so readers never see half of it; a reader
-    that has an old snapshot open keeps it. The newest three are kept.
+    Args:
+        project: says where snapshots lie.
+        warehouse: is read.
+        to: PostgreSQL URLs, `parquet:FOLDER` or `csv:FOLDER`; of the var if none are given.
 
     Raises:
-        ProjectError: nothing public is built yet.
-        WarehouseError: the snapshot can't be written; the link stays where it was.
+        ProjectError: nothing public is built yet, or a place is of no known kind.
+        WarehouseError: the snapshot can't be written.
+        PublishError: another place can't be written. What readers see there stays as it was.
     """
-    relations = _public(project.manifest, warehouse)
-    if not relations:
+    places = [_filled(place) for place in to or project.variables.get("publish_to") or ()]
+    for place in places:
+        _refuse_unknown(place)
+    tables = public_tables(project.manifest, warehouse)
+    if not tables:
         raise ProjectError("No public model is built yet, so there is nothing to publish. Run `dbt build` first.")
-    folder, suffix = project.published_directory, warehouse.snapshot_suffix
-    link = folder / f"{project.name}{suffix}"
-    path = folder / f"{project.name}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}{suffix}"
-    draft = path.with_suffix(".draft")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        warehouse.snapshot(relations, draft)
-        draft.chmod(0o444)
-        draft.rename(path)
-        _move_link(link, path)
-        _prune(folder, project.name, suffix, keep=path)
-    except OSError as error:
-        raise WarehouseError(
-            f"The snapshot {path} can't be written: {error}. Free the disk or make it writable."
-        ) from error
-    finally:
-        _remove_drafts(folder)
-    return Published(path, link, len(relations))
+    now = datetime.now(UTC).replace(tzinfo=None)
+    done = [publish_snapshot(tables, warehouse, project.name, project.published_directory, now).summary]
+    done += [_publish(place, project, tables, warehouse, now) for place in places]
+    return Published(len(tables), tuple(done))
 
 
-def _public(manifest: Manifest, warehouse: Warehouse) -> dict[tuple[str, str], str]:
-    """Public models and the tables of `ml` that exist, by schema and name."""
-    nodes = [node for node in manifest.nodes.values() if node.get("resource_type") == "model"]
-    named = {
-        (node["schema"], node.get("alias") or node["name"]): node["relation_name"]
-        for node in nodes
-        if (node.get("config") or {}).get("access", node.get("access")) == "public" and node.get("relation_name")
-    }
-    predictions = [*TABLES, *manifest.ml_exposures()]
-    named |= {(SCHEMA, name): warehouse.table(SCHEMA, name) for name in predictions}
-    return {key: relation for key, relation in named.items() if warehouse.columns(relation)}
+def _publish(place: str, project: Project, tables: list[PublicTable], warehouse: Warehouse, now: datetime) -> str:
+    if place.startswith(POSTGRES):
+        from ml.publishing.postgres import publish_postgres
+
+        return publish_postgres(tables, warehouse, place, now).summary
+    from ml.publishing.files import publish_files
+
+    form, _, folder = place.partition(":")
+    return publish_files(tables, warehouse, form, project.directory / folder, now)
 
 
-def _move_link(link: Path, path: Path) -> None:
-    draft = link.with_name(f".{link.name}.{uuid.uuid4().hex[:6]}")
-    draft.symlink_to(path.name)
-    os.replace(draft, link)
+def _refuse_unknown(place: str) -> None:
+    form, colon, folder = place.partition(":")
+    if not place.startswith(POSTGRES) and not (form in FORMS and colon and folder):
+        hint = nearest(form, [*FORMS, "postgres"])
+        raise ProjectError(
+            f"'{form}' is no place to publish to: give postgres://…, parquet:FOLDER or csv:FOLDER. {hint}"
+        )
 
 
-def _prune(folder: Path, name: str, suffix: str, keep: Path) -> None:
-    snapshots = sorted(file for file in folder.glob(f"{name}-*{suffix}") if not file.is_symlink())
-    for old in snapshots[:-KEEP]:
-        if old != keep:
-            old.unlink(missing_ok=True)
+def _filled(place: str) -> str:
+    """A place with `${NAME}` taken from the environment, so that no secret stands in the project."""
 
+    def value(match: "re.Match[str]") -> str:
+        if match[1] not in os.environ:
+            raise PublishError(f"publish_to needs the environment variable {match[1]}, which is not set.")
+        return os.environ[match[1]]
 
-def _remove_drafts(folder: Path) -> None:
-    """Remove what this publish, or an earlier one that was killed, began and did not finish."""
-    for leftover in folder.glob("*.draft*"):
-        leftover.unlink(missing_ok=True)
+    return re.sub(r"\$\{(\w+)\}", value, place)

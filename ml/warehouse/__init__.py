@@ -57,7 +57,8 @@ def apart(project: Project, folder: Path) -> dict[str, Any]:
 def copy_tables(project: Project, relations: Mapping[tuple[str, str], str], folder: Path, wait: float) -> None:
     """Copy tables of the project's database, by schema and name, into a new database in another folder."""
     with opened(project, wait) as warehouse:
-        warehouse.snapshot(relations, folder / _database(project).name)
+        queries = {key: f"select * from {relation}" for key, relation in relations.items()}
+        warehouse.snapshot(queries, folder / _database(project).name)
 
 
 def _database(project: Project) -> Path:

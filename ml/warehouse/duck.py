@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 
 from ml.errors import WarehouseError, WarehouseMissingError
 from ml.manifest import Node
@@ -102,9 +103,16 @@ class DuckDB:
 
     def batches(self, sql: str, rows: int) -> Iterator[pd.DataFrame]:
         """The result of a query in frames of about `rows` rows, read on a cursor of its own."""
-        with self._database.cursor() as cursor, _explained():
-            for batch in cursor.execute(sql).to_arrow_reader(rows):
+        for batch in self.arrow_batches(sql, rows):
+            if batch.num_rows:
                 yield batch.to_pandas(strings_to_categorical=True, date_as_object=False)
+
+    def arrow_batches(self, sql: str, rows: int) -> Iterator[pa.RecordBatch]:
+        """The same as Arrow record batches; one without rows if there are none."""
+        with self._database.cursor() as cursor, _explained():
+            reader = cursor.execute(sql).to_arrow_reader(rows)
+            yield pa.RecordBatch.from_pylist([], schema=reader.schema)
+            yield from reader
 
     def table(self, schema: str, name: str) -> str:
         """The quoted name of a table."""
@@ -201,14 +209,13 @@ class DuckDB:
             "top_values": top,
         }
 
-    def snapshot(self, relations: Mapping[tuple[str, str], str], path: Path) -> None:
-        """Copy relations, by schema and name, into a new database file that readers may open."""
+    def snapshot(self, queries: Mapping[tuple[str, str], str], path: Path) -> None:
+        """Write the results of queries, by schema and name, as tables of a new database file."""
         self._run(f"attach {_literal(path)} as snapshot")
         try:
-            for schema, name in relations:
-                target = self.table(schema, name)
+            for (schema, name), query in queries.items():
                 self._run(f"create schema if not exists snapshot.{self.quote(schema)}")
-                self._run(f"create table snapshot.{target} as select * from {relations[schema, name]}")
+                self._run(f"create table snapshot.{self.table(schema, name)} as {query}")
         finally:
             self._run("detach snapshot")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pandas as pd
+import pyarrow as pa
 
 from ml.manifest import Node
 
@@ -31,6 +32,9 @@ class Warehouse(Protocol):
 
     def batches(self, sql: str, rows: int) -> Iterator[pd.DataFrame]:
         """The result of a query in frames of about `rows` rows, without holding all of it; texts are categorical."""
+
+    def arrow_batches(self, sql: str, rows: int) -> Iterator[pa.RecordBatch]:
+        """The same as Arrow record batches; one without rows if there are none."""
 
     def table(self, schema: str, name: str) -> str:
         """The quoted name of a table."""
@@ -67,8 +71,8 @@ class Warehouse(Protocol):
 
     snapshot_suffix: str
 
-    def snapshot(self, relations: Mapping[tuple[str, str], str], path: Path) -> None:
-        """Copy relations, by schema and name, into a new database file that readers may open."""
+    def snapshot(self, queries: Mapping[tuple[str, str], str], path: Path) -> None:
+        """Write the results of queries, by schema and name, as tables of a new database file."""
 
     def close(self) -> None:
         """Give the database back to others."""

@@ -1,0 +1,1 @@
+"""Ways in which public tables reach readers: a snapshot, PostgreSQL, files."""
