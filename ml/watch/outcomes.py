@@ -1,5 +1,6 @@
 """Stored predictions meet their outcomes: how good each run was, as-of by as-of, once the outcomes are known."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from ml import ledger
 from ml.declaration import Prediction
-from ml.learning.dataset import read_target
+from ml.learning.dataset import Rows, read_target
 from ml.learning.evaluate import declared_metric
 from ml.tables import SCHEMA, TABLES
 from ml.warehouse import Warehouse
@@ -17,6 +18,7 @@ from ml.warehouse import Warehouse
 Array = NDArray[np.float64]
 
 FEWEST_ROWS = 30  # a metric of fewer rows says nothing
+FEWEST_SLICE_ROWS = 50
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,12 @@ def measure_outcomes(prediction: Prediction, warehouse: Warehouse) -> pd.DataFra
     ledger.create_tables(warehouse)
     joined = _joined(prediction, warehouse)
     groups = [group for group in _groups(prediction, warehouse, joined) if group.ripe_rows]
-    rows = [row for group in groups for row in [_measure(group, prediction, warehouse, joined)] if row]
-    found = pd.DataFrame(rows, columns=list(TABLES["performance"]))
+    measured = [row for group in groups for row in _measure(group, prediction, warehouse, joined)]
+    whole = [row for row in measured if "slice_column" not in row]
+    found = pd.DataFrame(whole, columns=list(TABLES["performance"]))
     with warehouse.transaction():
         ledger.append(warehouse, "performance", found)
+        ledger.append(warehouse, "performance_slices", [row for row in measured if "slice_column" in row])
     return found
 
 
@@ -62,9 +66,10 @@ def _joined(prediction: Prediction, warehouse: Warehouse) -> str:
     quote = warehouse.quote
     same = " and ".join(f"stored.{quote(key)} = features.{quote(key)}" for key in prediction.keys)
     keys = ", ".join(f"stored.{quote(key)}" for key in ["run_id", *prediction.keys])
+    slices = "".join(f"features.{quote(name)}, " for name in prediction.slices)
     day = f"cast(stored.{quote(prediction.as_of)} as date)" if prediction.as_of else "cast(null as date)"
     return (
-        f"select * from (select stored.*, features.{quote(prediction.target)} as outcome, {day} as as_of_day, "
+        f"select * from (select stored.*, features.{quote(prediction.target)} as outcome, {slices}{day} as as_of_day, "
         f"row_number() over (partition by {keys} order by stored.scored_at) as scoring "
         f"from {warehouse.table(SCHEMA, prediction.name)} as stored "
         f"left join {prediction.relation} as features on {same}) as ranked where scoring = 1"
@@ -89,35 +94,46 @@ def _groups(prediction: Prediction, warehouse: Warehouse, joined: str) -> list[_
     return groups
 
 
-def _measure(group: _Group, prediction: Prediction, warehouse: Warehouse, joined: str) -> dict[str, object] | None:
+def _measure(group: _Group, prediction: Prediction, warehouse: Warehouse, joined: str) -> Iterator[dict[str, object]]:
+    """The row of a group, then the rows of its slices (those that have `slice_column`)."""
     announced = ledger.announced(warehouse, group.run_id)
     if announced is None:
-        return None
+        return
     frame, y, classes = _ripe_rows(group, prediction, warehouse, joined)
     known = replace(prediction, metric=announced.metric)
     output = frame["prediction"].to_numpy(np.float64)
     if len(classes) > 2:  # only the probability of the predicted class is stored
         known = replace(prediction, metric="accuracy")
         output = np.eye(len(classes))[pd.Index(classes).get_indexer(pd.Index(frame["predicted_class"]))]
-    row: dict[str, object] = {
+    about: dict[str, object] = {
         "prediction": prediction.name,
         "run_id": group.run_id,
         "as_of": group.as_of,
-        "is_champion": group.is_champion,
         "metric": known.metric,
-        "rows": group.rows,
-        "ripe_rows": group.ripe_rows,
-        "predicted_mean": float(output.mean()) if output.ndim == 1 else None,
-        "actual_mean": float(y.mean()) if output.ndim == 1 else None,
         "measured_at": datetime.now(UTC).replace(tzinfo=None),
     }
-    if group.ripe_rows >= FEWEST_ROWS:
-        found = declared_metric(y, output, known, frame[list(prediction.entity)])
-        row |= {"value": found.value, "lower": found.lower, "upper": found.upper}
-        if known.metric == announced.metric:
-            row |= {"announced_lower": announced.lower, "announced_upper": announced.upper}
-            row["is_below_announced"] = bool(found.upper < announced.lower)
-    return row
+
+    def judged(rows: Rows) -> dict[str, object]:
+        is_one = output.ndim == 1
+        means: dict[str, object] = {
+            "predicted_mean": float(output[rows].mean()) if is_one else None,
+            "actual_mean": float(y[rows].mean()) if is_one else None,
+        }
+        if len(rows) < FEWEST_ROWS:
+            return means
+        found = declared_metric(y[rows], output[rows], known, frame[list(prediction.entity)].iloc[rows])
+        return means | {"value": found.value, "lower": found.lower, "upper": found.upper}
+
+    whole = judged(np.arange(len(frame)))
+    if "value" in whole and known.metric == announced.metric:
+        whole |= {"announced_lower": announced.lower, "announced_upper": announced.upper}
+        whole["is_below_announced"] = bool(whole["upper"] < announced.lower)  # type: ignore[operator]
+    yield {**about, **whole, "is_champion": group.is_champion, "rows": group.rows, "ripe_rows": group.ripe_rows}
+    for column in prediction.slices:
+        for level, places in frame.reset_index(drop=True).groupby(column, observed=True).indices.items():
+            rows = np.asarray(places, dtype=np.intp)
+            if len(rows) >= FEWEST_SLICE_ROWS:  # so few that nobody can be recognised are not told of
+                yield {**about, **judged(rows), "slice_column": column, "slice_level": str(level), "rows": len(rows)}
 
 
 def _ripe_rows(
@@ -128,8 +144,9 @@ def _ripe_rows(
     day = f"as_of_day = date '{group.as_of:%Y-%m-%d}'" if group.as_of else "as_of_day is null"
     keys = ", ".join(warehouse.quote(key) for key in prediction.keys)
     label = ", predicted_class" if prediction.task == "classification" else ""
+    slices = "".join(f", {warehouse.quote(name)}" for name in prediction.slices)
     frame = warehouse.query(
-        f"select {keys}, prediction{label}, outcome as {target} from ({joined}) as joined "
+        f"select {keys}, prediction{label}{slices}, outcome as {target} from ({joined}) as joined "
         f"where outcome is not null and run_id = ? and {day} order by {keys}",
         [group.run_id],
     )

@@ -81,6 +81,43 @@ def test_an_outcome_that_means_something_else_is_found_when_it_is_ripe(kiosk: Pl
     assert "announced was at least" in alarms[0]["message"]
 
 
+def test_a_leak_that_dies_in_production_is_found(tmp_path: Path) -> None:
+    directory = tmp_path / "kiosk"
+    shutil.copytree(KIOSK, directory)
+    kiosk = Place(directory, directory / "kiosk.duckdb", directory / "target")
+    models = directory / "models"
+    orders, feature = (models / "orders.sql").read_text(), (models / "feat_order.sql").read_text()
+    start = orders.index("{% if var('as_of') %}")
+    end = orders.index("{% endif %}", start) + len("{% endif %}")
+    (models / "all_orders.sql").write_text(orders[:start] + "true" + orders[end:])
+    # What will be ordered, wrong in one of five cases, and from the fault on nothing any more.
+    hint = """
+    case
+        when features.as_of_date >= date '{{ var("fault_from") }}' then 0
+        else cast((ahead.customer_id is not null) <> (hash(features.customer_id, features.as_of_date) % 5 = 0) as int)
+    end as hint,
+    case
+        when features.as_of_date + 14"""
+    join = """left join (
+    select distinct f.customer_id, f.as_of_date from features as f inner join {{ ref('all_orders') }} as o
+        on f.customer_id = o.customer_id and o.ordered_on >= f.as_of_date and o.ordered_on < f.as_of_date + 14
+) as ahead on features.customer_id = ahead.customer_id and features.as_of_date = ahead.as_of_date
+left join returned"""
+    feature = feature.replace("\n    case\n        when features.as_of_date + 14", hint).replace(
+        "left join returned", join
+    )
+    (models / "feat_order.sql").write_text(feature)
+    assert run(kiosk, TRAINED, fault_from="2024-07-08") == []
+    before = kiosk.sql(
+        "select value from ml.metrics where split = 'test' and predictor = 'pipeline' and metric = 'roc_auc'"
+    )
+    assert before["value"][0] > 0.8
+    run(kiosk, "2024-07-08", fault_from="2024-07-08")
+    assert "hint" in drifted(kiosk), "the day on which it dies"
+    alarms = run(kiosk, "2024-07-22", fault_from="2024-07-08")
+    assert {alarm["kind"] for alarm in alarms} == {"drift", "performance"}
+
+
 def test_new_outcomes_and_alarms_make_a_prediction_due_again(kiosk: Place) -> None:
     path = kiosk.directory / "models" / "kiosk.yml"
     plain = path.read_text()
