@@ -1,19 +1,31 @@
 {# Features of an event relation over windows of days that end strictly before the as-of.
 
-   `counts`, `sums`, `averages` and `distincts` are column lists, or mappings of a feature's name to an SQL expression on
-   the events; each yields one column `<name>_<days>d` per window. Counts and sums are 0 without an event, averages null.
-   `recency` names a column with the days since the last event before the as-of (null when there is none). #}
+   `counts`, `sums`, `averages`, `distincts`, `minima`, `maxima`, `trends` and `lasts` are column lists, or mappings of a
+   feature's name to an SQL expression on the events; `rates` maps names to conditions. Each yields one column
+   `<name>_<days>d` per window, but `lasts`, whose columns have the plain name. Counts and sums are 0 without an event, all
+   others null. `recency` names a column with the days since the last event before the as-of (null when there is none). #}
 {% macro window_features(
     snapshots, events, entity, as_of, event_time, windows,
-    counts=[], sums=[], averages=[], distincts=[], recency=none
+    counts=[], sums=[], averages=[], distincts=[], rates={}, minima=[], maxima=[], trends=[], lasts=[], recency=none
 ) %}
     {%- set plan = {'entity': [entity] if entity is string else entity} %}
-    {%- for kind, columns in [('counts', counts), ('sums', sums), ('averages', averages), ('distincts', distincts)] %}
+    {%- set kinds = {
+        'counts': counts, 'sums': sums, 'averages': averages, 'distincts': distincts,
+        'minima': minima, 'maxima': maxima, 'trends': trends, 'lasts': lasts
+    } %}
+    {%- for kind, columns in kinds.items() %}
         {%- set named = {} %}
         {%- for column in columns %}
             {%- do named.update({column: columns[column] if columns is mapping else column}) %}
         {%- endfor %}
         {%- do plan.update({kind: named}) %}
+    {%- endfor %}
+    {%- if trends and windows | min < 2 %}
+        {%- do exceptions.raise_compiler_error('window_features: trends need windows of 2 days or more, not ' ~ windows) %}
+    {%- endif %}
+    {%- for name, condition in rates.items() %}
+        {%- set is_met = 'case when ' ~ condition ~ ' then 1.0 when not (' ~ condition ~ ') then 0.0 end' %}
+        {%- do plan.averages.update({name: is_met}) %}
     {%- endfor %}
     {{- adapter.dispatch('window_features', 'martlet')(snapshots, events, as_of, event_time, windows, plan, recency) }}
 {%- endmacro %}
@@ -38,6 +50,22 @@
             {%- for name in plan.distincts %},
         count(distinct case when {{ inside }} then events_.{{ name }} end) as {{ name }}_{{ days }}d
             {%- endfor %}
+            {%- for name in plan.minima %},
+        min(case when {{ inside }} then events_.{{ name }} end) as {{ name }}_{{ days }}d
+            {%- endfor %}
+            {%- for name in plan.maxima %},
+        max(case when {{ inside }} then events_.{{ name }} end) as {{ name }}_{{ days }}d
+            {%- endfor %}
+            {%- set late = 'events_.event_time_ >= snapshots_.' ~ as_of ~ ' - interval ' ~ days // 2 ~ ' day' %}
+            {%- for name in plan.trends %},
+        {{ martlet.trend_of_halves(
+            'coalesce(sum(case when ' ~ late ~ ' then events_.' ~ name ~ ' end), 0)',
+            'coalesce(sum(case when ' ~ inside ~ ' and not (' ~ late ~ ') then events_.' ~ name ~ ' end), 0)', days
+        ) }} as {{ name }}_{{ days }}d
+            {%- endfor %}
+        {%- endfor %}
+        {%- for name in plan.lasts %},
+        max(last_{{ name }}_.value_) as {{ name }}
         {%- endfor %}
         {%- if recency %},
         cast({{ dbt.datediff('max(events_.event_time_)', 'snapshots_.' ~ as_of, 'day') }} as bigint) as {{ recency }}
@@ -47,7 +75,7 @@
         select
             {{ plan.entity | join(', ') }},
             {{ event_time }} as event_time_
-            {%- for kind in ['counts', 'sums', 'averages', 'distincts'] -%}
+            {%- for kind in ['counts', 'sums', 'averages', 'distincts', 'minima', 'maxima', 'trends'] -%}
                 {%- for name, expression in plan[kind].items() %},
             {{ expression }} as {{ name }}
                 {%- endfor -%}
@@ -56,6 +84,21 @@
     ) as events_
         on {{ martlet.same_entity('events_', 'snapshots_', plan.entity) }}
         and events_.event_time_ < snapshots_.{{ as_of }}
+    {%- for name, expression in plan.lasts.items() %}
+    left join (
+        select
+            {{ plan.entity | join(', ') }},
+            {{ event_time }} as event_time_,
+            max({{ expression }}) as value_,
+            lead({{ event_time }}) over (partition by {{ plan.entity | join(', ') }} order by {{ event_time }}) as next_time_
+        from {{ events }}
+        where {{ expression }} is not null
+        group by {{ plan.entity | join(', ') }}, {{ event_time }}
+    ) as last_{{ name }}_
+        on {{ martlet.same_entity('last_' ~ name ~ '_', 'snapshots_', plan.entity) }}
+        and last_{{ name }}_.event_time_ < snapshots_.{{ as_of }}
+        and (last_{{ name }}_.next_time_ is null or last_{{ name }}_.next_time_ >= snapshots_.{{ as_of }})
+    {%- endfor %}
     group by {{ martlet.prefixed('snapshots_', plan.entity) }}, snapshots_.{{ as_of }}
 {% endmacro %}
 
@@ -63,11 +106,11 @@
 {# The fast plan: running totals per entity, looked up by as-of joins just before the as-of and before each window's start;
    their difference is the window. Exact for whole numbers and decimals.
 
-   Distinct counts become sums too, see chains_of_values. #}
+   Distinct counts become sums too, see chains_of_values; extremes can't, and take window frames, see extremes_. #}
 {% macro duckdb__window_features(snapshots, events, as_of, event_time, windows, plan, recency) %}
     {%- set entity = plan.entity | join(', ') %}
     {%- set totals = [] %}
-    {%- for name in plan.counts.keys() | list + plan.sums.keys() | list + plan.averages.keys() | list %}
+    {%- for name in plan.counts.keys() | list + plan.sums.keys() | list + plan.averages.keys() | list + plan.trends.keys() | list %}
         {%- do totals.append(name ~ '_') %}
     {%- endfor %}
     {%- for name in plan.averages %}
@@ -82,34 +125,11 @@
     {%- for name, expression in plan.distincts.items() %}
     {{ martlet.chains_of_values(name, expression, events, entity, event_time, windows) }},
     {% endfor %}
-    instants_ as (
-        select
-            {{ entity }},
-            {{ event_time }} as event_time_
-            {%- for name, expression in plan.counts.items() | list + plan.sums.items() | list %},
-            coalesce(sum({{ expression }}), 0) as {{ name }}_
-            {%- endfor %}
-            {%- for name, expression in plan.averages.items() %},
-            coalesce(sum({{ expression }}), 0) as {{ name }}_,
-            count({{ expression }}) as {{ name }}_rows_
-            {%- endfor %}
-        from {{ events }}
-        group by {{ entity }}, event_time_
-    ),
+    {{ martlet.running_totals(events, entity, event_time, plan, totals) }}
+    {%- if plan.minima or plan.maxima %},
 
-    running_ as (
-        select
-            {{ entity }},
-            event_time_
-            {%- for column in totals %},
-            sum(coalesce({{ column }}, 0)) over so_far_ as {{ column }}
-            {%- endfor %}
-        from instants_
-        {%- for name in plan.distincts %}
-        left join chains_of_{{ name }} using ({{ entity }}, event_time_)
-        {%- endfor %}
-        window so_far_ as (partition by {{ entity }} order by event_time_ rows unbounded preceding)
-    )
+    {{ martlet.extremes_before(snapshots, events, entity, as_of, event_time, windows, plan) }}
+    {%- endif %}
 
     select
         {{ martlet.prefixed('snapshots_', plan.entity) }},
@@ -130,6 +150,18 @@
                 {%- set column = name ~ '_' ~ days ~ 'd' %},
         cast({{ martlet.difference(column ~ '_began_', before, column ~ '_ended_') }} as bigint) as {{ column }}
             {%- endfor %}
+            {%- for name in plan.minima.keys() | list + plan.maxima.keys() | list %},
+        extremes_.{{ name }}_{{ days }}d
+            {%- endfor %}
+            {%- for name in plan.trends %}
+                {%- set half = 'before_' ~ days // 2 ~ 'd_' %},
+        {{ martlet.trend_of_halves(
+            martlet.difference(name ~ '_', half), martlet.difference(name ~ '_', before, now=half), days
+        ) }} as {{ name }}_{{ days }}d
+            {%- endfor %}
+        {%- endfor %}
+        {%- for name in plan.lasts %},
+        now_.{{ name }}_ as {{ name }}
         {%- endfor %}
         {%- if recency %},
         {{ dbt.datediff('now_.event_time_', 'snapshots_.' ~ as_of, 'day') }} as {{ recency }}
@@ -138,12 +170,61 @@
     asof left join running_ as now_
         on {{ martlet.same_entity('now_', 'snapshots_', plan.entity) }}
         and now_.event_time_ < snapshots_.{{ as_of }}
-    {%- for days in windows %}
+    {%- if plan.minima or plan.maxima %}
+    left join extremes_
+        on {{ martlet.same_entity('extremes_', 'snapshots_', plan.entity) }}
+        and extremes_.moment_ = cast(snapshots_.{{ as_of }} as timestamp)
+        and extremes_.is_asked_
+    {%- endif %}
+    {%- set looks_back = windows | list %}
+    {%- for days in windows if plan.trends %}
+        {%- do looks_back.append(days // 2) %}
+    {%- endfor %}
+    {%- for days in looks_back | unique %}
     asof left join running_ as before_{{ days }}d_
         on {{ martlet.same_entity('before_' ~ days ~ 'd_', 'snapshots_', plan.entity) }}
         and before_{{ days }}d_.event_time_ < snapshots_.{{ as_of }} - interval {{ days }} day
     {%- endfor %}
 {% endmacro %}
+
+
+{# The totals of each entity at each instant, and the last known values. #}
+{% macro running_totals(events, entity, event_time, plan, totals) -%}
+instants_ as (
+        select
+            {{ entity }},
+            {{ event_time }} as event_time_
+            {%- for name, expression in plan.counts.items() | list + plan.sums.items() | list + plan.trends.items() | list %},
+            coalesce(sum({{ expression }}), 0) as {{ name }}_
+            {%- endfor %}
+            {%- for name, expression in plan.averages.items() %},
+            coalesce(sum({{ expression }}), 0) as {{ name }}_,
+            count({{ expression }}) as {{ name }}_rows_
+            {%- endfor %}
+            {%- for name, expression in plan.lasts.items() %},
+            max({{ expression }}) as {{ name }}_
+            {%- endfor %}
+        from {{ events }}
+        group by {{ entity }}, event_time_
+    ),
+
+    running_ as (
+        select
+            {{ entity }},
+            event_time_
+            {%- for column in totals %},
+            sum(coalesce({{ column }}, 0)) over so_far_ as {{ column }}
+            {%- endfor %}
+            {%- for name in plan.lasts %},
+            last_value({{ name }}_ ignore nulls) over so_far_ as {{ name }}_
+            {%- endfor %}
+        from instants_
+        {%- for name in plan.distincts %}
+        left join chains_of_{{ name }} using ({{ entity }}, event_time_)
+        {%- endfor %}
+        window so_far_ as (partition by {{ entity }} order by event_time_ rows unbounded preceding)
+    )
+{%- endmacro %}
 
 
 {# Of the occurrences of one value, those no more than a window apart make a chain. A value counts in a window when its
@@ -179,8 +260,69 @@ occurrences_of_{{ name }} as (
 {%- endmacro %}
 
 
-{% macro difference(column, before, earlier=none) -%}
-    coalesce(now_.{{ column }}, 0) - coalesce({{ before }}.{{ earlier or column }}, 0)
+{# The smallest and largest values of each window, by frames over events and as-ofs together: a frame ends just before its
+   own moment, so an event at the as-of is outside. #}
+{% macro extremes_before(snapshots, events, entity, as_of, event_time, windows, plan) -%}
+moments_ as (
+        select
+            {{ entity }},
+            cast({{ event_time }} as timestamp) as moment_,
+            false as is_asked_
+            {%- for name, expression in plan.minima.items() %},
+            min({{ expression }}) as {{ name }}
+            {%- endfor %}
+            {%- for name, expression in plan.maxima.items() %},
+            max({{ expression }}) as {{ name }}
+            {%- endfor %}
+        from {{ events }}
+        where {{ event_time }} is not null
+        group by {{ entity }}, {{ event_time }}
+
+        union all
+
+        select
+            {{ entity }},
+            cast({{ as_of }} as timestamp) as moment_,
+            true as is_asked_
+            {%- for name in plan.minima.keys() | list + plan.maxima.keys() | list %},
+            null as {{ name }}
+            {%- endfor %}
+        from {{ snapshots }}
+    ),
+
+    extremes_ as (
+        select
+            {{ entity }},
+            moment_,
+            is_asked_
+            {%- for days in windows %}
+                {%- for name in plan.minima %},
+            min({{ name }}) over last_{{ days }}d_ as {{ name }}_{{ days }}d
+                {%- endfor %}
+                {%- for name in plan.maxima %},
+            max({{ name }}) over last_{{ days }}d_ as {{ name }}_{{ days }}d
+                {%- endfor %}
+            {%- endfor %}
+        from moments_
+        window
+        {%- for days in windows %}
+            last_{{ days }}d_ as (
+                partition by {{ entity }} order by moment_
+                range between interval {{ days }} day preceding and interval 1 microsecond preceding
+            ){{ ',' if not loop.last }}
+        {%- endfor %}
+    )
+{%- endmacro %}
+
+
+{# How much more a day the later half of a window holds than the earlier half; null if the earlier half holds nothing. #}
+{% macro trend_of_halves(late, early, days) -%}
+    (cast({{ late }} as double) / {{ days // 2 }}) / nullif(cast({{ early }} as double) / {{ days - days // 2 }}, 0)
+{%- endmacro %}
+
+
+{% macro difference(column, before, earlier=none, now='now_') -%}
+    coalesce({{ now }}.{{ column }}, 0) - coalesce({{ before }}.{{ earlier or column }}, 0)
 {%- endmacro %}
 
 

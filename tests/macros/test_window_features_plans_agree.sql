@@ -7,6 +7,10 @@
     'sums': {'sales_value': 'sales_value'},
     'averages': {'price': 'sales_value'},
     'distincts': {'products': 'product_id', 'stores': 'store_id'},
+    'minima': {'cheapest': 'sales_value'},
+    'maxima': {'dearest': 'sales_value'},
+    'trends': {'trend': 'sales_value'},
+    'lasts': {'last_value': 'sales_value'},
 } %}
 with
 
@@ -36,7 +40,7 @@ snapshots as (
 fast as (
 
     {{ adapter.dispatch('window_features', 'martlet')(
-        'snapshots', 'items', 'as_of', 'transacted_at', [1, 28], plan, 'days_since_last'
+        'snapshots', 'items', 'as_of', 'transacted_at', [2, 28], plan, 'days_since_last'
     ) | indent(4) }}
 
 ),
@@ -44,7 +48,7 @@ fast as (
 plain as (
 
     {{ default__window_features(
-        'snapshots', 'items', 'as_of', 'transacted_at', [1, 28], plan, 'days_since_last'
+        'snapshots', 'items', 'as_of', 'transacted_at', [2, 28], plan, 'days_since_last'
     ) | indent(4) }}
 
 ),
@@ -59,15 +63,24 @@ compared as (
         on
             fast.household_id = plain.household_id
             and fast.as_of = plain.as_of
-            and fast.items_1d = plain.items_1d
+            and fast.items_2d = plain.items_2d
             and fast.items_28d = plain.items_28d
-            and fast.sales_value_1d = plain.sales_value_1d
+            and fast.sales_value_2d = plain.sales_value_2d
             and fast.sales_value_28d = plain.sales_value_28d
-            and fast.products_1d = plain.products_1d
+            and fast.products_2d = plain.products_2d
             and fast.products_28d = plain.products_28d
-            and fast.stores_1d = plain.stores_1d
+            and fast.stores_2d = plain.stores_2d
             and fast.stores_28d = plain.stores_28d
             and coalesce(abs(fast.price_28d - plain.price_28d) < 1e-9, plain.price_28d is null)
+            and fast.cheapest_2d is not distinct from plain.cheapest_2d
+            and fast.cheapest_28d is not distinct from plain.cheapest_28d
+            and fast.dearest_2d is not distinct from plain.dearest_2d
+            and fast.dearest_28d is not distinct from plain.dearest_28d
+            and coalesce(abs(fast.trend_2d - plain.trend_2d) < 1e-9, fast.trend_2d is null and plain.trend_2d is null)
+            and coalesce(
+                abs(fast.trend_28d - plain.trend_28d) < 1e-9, fast.trend_28d is null and plain.trend_28d is null
+            )
+            and fast.last_value is not distinct from plain.last_value
             and fast.days_since_last is not distinct from plain.days_since_last
     where
         fast.household_id is null
