@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ml import __version__, operate
+from ml import __version__, operate, reach
 from ml.declaration import Prediction, Search
 from ml.invocation import PROFILE_OR_DESCRIBE, Invocation, common, verb
 from ml.report import Step
@@ -229,5 +229,5 @@ def features(invocation: Invocation, *, population: str, seconds: float, output_
     return True
 
 
-for command in operate.COMMANDS:
+for command in (*operate.COMMANDS, *reach.COMMANDS):
     main.add_command(command)

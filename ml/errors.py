@@ -53,6 +53,10 @@ class PublishError(MartletError):
     exit_code = 1
 
 
+class ForbiddenError(MartletError):
+    """A caller asks for what it may not see."""
+
+
 class DbtError(MartletError):
     """A dbt command ended with failures; `nodes` are the unique ids of what failed, each with its message."""
 

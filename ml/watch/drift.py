@@ -25,7 +25,7 @@ Array = NDArray[np.float64]
 
 USUAL = 2.0  # so many times as far off as an as-of of the training rows was is unusual: a trend goes on
 FEW_PERIODS = 5.0  # of few as-ofs, the one furthest off says little of how far the next may be
-SET_BY_AS_OF = 1.0  # an index above which as-ofs hardly overlap, as for the attributes of one campaign
+SET_BY_AS_OF = 1.0  # an index above which as-ofs hardly overlap, as for what is the same in all rows of one
 WIDER_SHIFT = 3.0  # what moves by nature may shift so many times as far
 
 

@@ -4,15 +4,20 @@ import datetime as dt
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+from fastapi.testclient import TestClient
 
 pytest.importorskip("metricflow", reason="the extra `metrics` is not installed")
 
+from ml.serving.access import Tokens
+from ml.serving.app import Service, make_app
+from ml.serving.metrics import MetricLayer
+from ml.warehouse.reader import SnapshotReader
 from tests.ml.conftest import ROOT, Built
-from tests.ml.metric_layer import MetricLayer
 
 # Counted, because dbt 1.11 drops metrics that are written in the newer spec without an error.
 KPIS = 20
@@ -132,3 +137,22 @@ def test_a_ratio_is_not_the_mean_of_its_departments(warehouse: duckdb.DuckDBPyCo
     report = "reporting.rpt_trading_department_weeks"
     ((mean,),) = warehouse.execute(f"select avg(revenue_per_basket) from {report}").fetchall()
     assert mean < truth / 2
+
+
+def test_the_api_gives_the_numbers_of_the_metric_layer(
+    built_project: Built, layer: MetricLayer, warehouse: duckdb.DuckDBPyConnection, kpis: list[str], tmp_path: Path
+) -> None:
+    link = built_project.warehouse.parents[1] / "published" / "martlet.duckdb"
+    reader = SnapshotReader(link, str(layer.manifest.semantic_models[0].node_relation.database))
+    service = Service({}, {}, {}, reader, layer, Tokens(tmp_path / "access.json"), {}, tmp_path / "log.jsonl")
+    with TestClient(make_app(service)) as client:
+        listed = {metric["name"]: metric for metric in client.get("/metrics").json()}
+        assert set(kpis) <= set(listed)
+        for name in kpis:
+            rows = client.get(f"/metrics/{name}?grain=month&since=2017-02-01&until=2017-11-30").json()
+            given = {row["metric_time__month"][:10]: row[name] for row in rows if row[name] is not None}
+            truth = values(warehouse, layer.sql(name, "metric_time__month"))
+            wanted = {str(day): value for (day,), value in truth.items() if "2017-02" <= str(day) < "2017-12"}
+            assert given == pytest.approx(wanted, rel=1e-12), name
+        refused = client.get("/metrics/revenue?by=no_such_dimension")
+        assert (refused.status_code, "can't be grouped by" in refused.json()["detail"]) == (400, True)

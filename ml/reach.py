@@ -1,0 +1,54 @@
+"""The commands that reach people: the API, and the tokens of those who may call it."""
+
+import click
+
+from ml.errors import ProjectError
+from ml.invocation import Invocation, common, verb
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", help="Where to listen; this machine alone by default.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8765, help="On which port; 8765 by default.")
+@verb(common())
+def serve(invocation: Invocation, *, host: str, port: int) -> bool:
+    """Serve predictions, metrics and runs of the published snapshot over HTTP (JSON, CSV, Arrow).
+
+    Example: martlet serve --port 8765
+    """
+    from ml.serving.serve import serve as serve_api
+
+    serve_api(invocation.project, invocation.report, host, port)
+    return True
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--scope", multiple=True, help="What it may read: metrics, predictions. Give it several times.")
+@click.option("--role", default="", help="A role of var `roles`, which limits the rows that are seen.")
+@click.option("--revoke", is_flag=True, help="Remove the token.")
+@verb(common())
+def token(invocation: Invocation, *, name: str | None, scope: tuple[str, ...], role: str, revoke: bool) -> bool:
+    """Make a token for NAME to call the API with, revoke it, or without a name list all.
+
+    Example: martlet token spreadsheet --scope predictions
+    """
+    from ml.serving.access import read_roles
+    from ml.serving.serve import tokens_of
+
+    project, report = invocation.project, invocation.report
+    tokens = tokens_of(project)
+    if name is None:
+        rows = [(one.name, " ".join(one.scopes), one.role, one.made_at) for one in tokens.all()]
+        report.table("Tokens", ["name", "scopes", "role", "made at"], rows)
+    elif revoke:
+        tokens.revoke(name)
+        report.say(f"The token '{name}' is refused from now on.")
+    elif not scope:
+        raise ProjectError(f"What may '{name}' read? Give --scope metrics or --scope predictions, or both.")
+    else:
+        secret = tokens.add(name, scope, role, read_roles(project.variables))
+        report.say(f"The token of '{name}', which is shown this once: {secret}")
+    return True
+
+
+COMMANDS = (serve, token)

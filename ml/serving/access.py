@@ -1,0 +1,119 @@
+"""Who may see what: tokens with scopes, and roles with row filters. Tokens are stored as hashes alone."""
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ml.errors import ProjectError
+from ml.words import nearest
+
+SCOPES = ("metrics", "predictions")
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a role sees: rows whose columns have certain values, and personal columns or not."""
+
+    name: str = ""
+    rows: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    personal: bool = False
+
+
+@dataclass(frozen=True)
+class Token:
+    """A caller: a name for the record, the hash of the secret, what it may do, and its role if it has one."""
+
+    name: str
+    sha256: str
+    scopes: tuple[str, ...]
+    role: str
+    made_at: str
+
+
+def read_roles(variables: Mapping[str, Any]) -> dict[str, Role]:
+    """The roles of var `roles`.
+
+    Raises:
+        ProjectError: the var is not of the form `{name: {rows: {column: [values]}, personal: true}}`.
+    """
+    roles = {}
+    for name, given in (variables.get("roles") or {}).items():
+        known = {"rows", "personal"}
+        if not isinstance(given, Mapping) or not set(given) <= known or not isinstance(given.get("rows", {}), Mapping):
+            raise ProjectError(
+                f"dbt_project.yml: var 'roles': '{name}' must be like {{rows: {{region: [north]}}, personal: false}}."
+            )
+        rows = {
+            str(column): tuple(str(value) for value in (values if isinstance(values, list) else [values]))
+            for column, values in (given.get("rows") or {}).items()
+        }
+        roles[str(name)] = Role(str(name), rows, bool(given.get("personal")))
+    return roles
+
+
+class Tokens:
+    """The tokens of a project, in a file that only its owner may read."""
+
+    def __init__(self, path: Path) -> None:
+        """Nothing is read yet."""
+        self._path = path
+
+    def all(self) -> list[Token]:
+        """Every token."""
+        if not self._path.is_file():
+            return []
+        kept = json.loads(self._path.read_text(encoding="utf-8"))
+        return [Token(**{**one, "scopes": tuple(one["scopes"])}) for one in kept]
+
+    def add(self, name: str, scopes: tuple[str, ...], role: str, roles: Mapping[str, Role]) -> str:
+        """Make a token; returns its secret, which is kept nowhere.
+
+        Raises:
+            ProjectError: the name is taken, or a scope or the role is unknown.
+        """
+        known = self.all()
+        if any(token.name == name for token in known):
+            raise ProjectError(f"There is a token '{name}' already: revoke it first, or choose another name.")
+        for scope in scopes:
+            if scope not in SCOPES:
+                raise ProjectError(f"The scope '{scope}' is unknown. {nearest(scope, SCOPES)}")
+        if role and role not in roles:
+            raise ProjectError(f"Var 'roles' has no role '{role}'. {nearest(role, roles)}")
+        secret = f"martlet_{secrets.token_urlsafe(32)}"
+        made_at = datetime.now(UTC).isoformat(timespec="seconds")
+        self._write([*known, Token(name, _hash(secret), scopes, role, made_at)])
+        return secret
+
+    def revoke(self, name: str) -> None:
+        """Remove a token; it is refused from now on.
+
+        Raises:
+            ProjectError: there is none of this name.
+        """
+        known = self.all()
+        if all(token.name != name for token in known):
+            raise ProjectError(f"There is no token '{name}'. {nearest(name, [token.name for token in known])}")
+        self._write([token for token in known if token.name != name])
+
+    def find(self, secret: str) -> Token | None:
+        """The token of a secret."""
+        wanted = _hash(secret)
+        return next((token for token in self.all() if secrets.compare_digest(token.sha256, wanted)), None)
+
+    def _write(self, tokens: list[Token]) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        draft = self._path.with_suffix(".draft")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            json.dump([asdict(token) for token in tokens], file, indent=2)
+        draft.replace(self._path)
+
+
+def _hash(secret: str) -> str:
+    # A secret of 256 random bits can't be guessed, so a slow hash would only slow down each request.
+    return hashlib.sha256(secret.encode()).hexdigest()
