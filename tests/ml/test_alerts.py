@@ -148,7 +148,8 @@ def test_a_source_that_dried_up(kiosk: Place, mailbox: tuple[Mailbox, dict[str, 
     for part in ("data@example.com", "1 new", "source of raw.visits", "0% of the usual rows", "What to do: Mend it"):
         assert part in box.mails[0], part
     assert run(kiosk, "2024-07-08", given).exit_code == 1
-    assert len(box.mails) == 1, "it is told once"
+    kiosk.martlet("watch", "--vars", json.dumps({"as_of": "2024-07-08", "alerts": given}))
+    assert len(box.mails) == 1, "it is told once, and a look at predictions does not end it"
     kiosk.sql("insert into raw.visits select * from spare")
     mended = run(kiosk, "2024-07-08", given)
     assert mended.exit_code == 0, mended.output

@@ -75,6 +75,8 @@ def test_a_date_knows_nothing_of_what_came_later(replayed: Place, tmp_path: Path
     model = directory / "models" / "orders.sql"
     # A world that ends at the date: what is later was never written down.
     model.write_text(model.read_text().replace("range(0, 366)", "range(0, 182)"))
+    declaration = directory / "models" / "kiosk.yml"  # and nobody is asked, for nobody lived then
+    declaration.write_text(declaration.read_text().replace("horizon:", "promote: manual\n          horizon:"))
     other = kiosk_in(directory)
     assert other.martlet("replay", "--from", "2024-07-01", "--to", "2024-07-01").exit_code == 0
     sql = "select customer_id, as_of_date, prediction from ml.order_again where as_of_date <= '2024-07-01' order by all"
