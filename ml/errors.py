@@ -57,6 +57,10 @@ class ForbiddenError(MartletError):
     """A caller asks for what it may not see."""
 
 
+class NotFoundError(MartletError):
+    """What a caller asks for does not exist, or not for this caller."""
+
+
 class DbtError(MartletError):
     """A dbt command ended with failures; `nodes` are the unique ids of what failed, each with its message."""
 

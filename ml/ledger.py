@@ -137,6 +137,11 @@ def rows(warehouse: Warehouse, table: str, prediction: str, order: str) -> pd.Da
     return warehouse.query(f"select * from {relation} where prediction = ? order by {order}", [prediction])
 
 
+def parse_features(text: str) -> dict[str, str]:
+    """The features of a run, as `ml.runs` keeps them: name to kind."""
+    return {str(name): str(kind) for name, kind in json.loads(text).items()}
+
+
 def _stored_run(warehouse: Warehouse, clauses: str, parameter: str) -> StoredRun | None:
     runs = warehouse.table(SCHEMA, "runs")
     if not warehouse.columns(runs):
@@ -147,7 +152,7 @@ def _stored_run(warehouse: Warehouse, clauses: str, parameter: str) -> StoredRun
         return None
     run = {str(name): value for name, value in found.to_dict("records")[0].items()}
     last = run["last_as_of"]
-    run |= {"features": json.loads(run["features"]), "last_as_of": None if pd.isna(last) else last}
+    run |= {"features": parse_features(run["features"]), "last_as_of": None if pd.isna(last) else last}
     return StoredRun(**run)
 
 

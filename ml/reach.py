@@ -23,7 +23,7 @@ def serve(invocation: Invocation, *, host: str, port: int) -> bool:
 
 @click.command()
 @click.argument("name", required=False)
-@click.option("--scope", multiple=True, help="What it may read: metrics, predictions. Give it several times.")
+@click.option("--scope", multiple=True, help="What it may do: metrics, predictions, score. Give it several times.")
 @click.option("--role", default="", help="A role of var `roles`, which limits the rows that are seen.")
 @click.option("--revoke", is_flag=True, help="Remove the token.")
 @verb(common())

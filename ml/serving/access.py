@@ -13,7 +13,7 @@ from typing import Any
 from ml.errors import ProjectError
 from ml.words import nearest
 
-SCOPES = ("metrics", "predictions")
+SCOPES = ("metrics", "predictions", "score")
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -51,9 +52,14 @@ def _written(table: pa.Table, form: str) -> bytes:
         with pa.ipc.new_stream(sink, table.schema) as writer:
             writer.write_table(table)
     else:
-        rows = [{name: _value(name, value) for name, value in row.items()} for row in table.to_pylist()]
+        rows = [plain(row) for row in table.to_pylist()]
         sink.write(json.dumps(rows, default=str, allow_nan=False).encode())
     return sink.getvalue()
+
+
+def plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row as JSON values."""
+    return {name: _value(name, value) for name, value in row.items()}
 
 
 def _value(name: str, value: Any) -> Any:  # noqa: ANN401 -- any JSON value

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel, Field
 
 from ml import __version__
 from ml.declaration import Prediction
-from ml.errors import ForbiddenError, MartletError
+from ml.errors import DataError, ForbiddenError, MartletError, NotFoundError
 from ml.serving.access import Role, Token, Tokens
-from ml.serving.answers import FORMS, answer
+from ml.serving.answers import FORMS, answer, plain
 from ml.serving.predictions import Question, prediction_rows, require_filter, shown
 from ml.tables import SCHEMA
 from ml.warehouse.reader import SnapshotReader
@@ -63,6 +64,7 @@ class Service:
     tokens: Tokens
     roles: dict[str, Role]
     log: Path
+    pipelines: str = ""
 
     def metric(self, name: str) -> "Metric":
         """A metric by its name.
@@ -86,6 +88,13 @@ class Service:
         return self.predictions[name]
 
 
+class WhatIf(BaseModel):
+    """Features to be scored: those of an entity with changes, or all of them."""
+
+    entity: str | None = Field(None, description="Whose features to start from; of several columns, joined by slashes.")
+    features: dict[str, str | float | bool | None] = Field({}, description="Features by name.")
+
+
 @dataclass(frozen=True)
 class Caller:
     """Who asks: the token, if tokens are used, and the role that limits what is seen."""
@@ -104,6 +113,7 @@ def make_app(service: Service) -> FastAPI:
         description="Predictions, metrics and runs.",
     )
     _guard(app, service)
+    _add_what_if(app, service)
     _add_predictions(app, service)
     _add_metrics(app, service)
 
@@ -178,12 +188,34 @@ def _add_predictions(app: FastAPI, service: Service) -> None:
         as_of: Annotated[date | None, Query(description="The as-of; all by default.")] = None,
         format: Form = "json",  # noqa: A002 -- the name that callers see
     ) -> Response:
-        prediction = service.prediction(name)
-        values = tuple(entity.split("/", len(prediction.entity) - 1))
-        if len(values) != len(prediction.entity):
-            raise HTTPException(404, f"{name} is about {'/'.join(prediction.entity)}.")
+        values = _entity(service.prediction(name), entity)
         question = Question(values, as_of.isoformat() if as_of else None, limit=MOST_ROWS)
         return _answer(request, service, name, caller, question, format)
+
+
+def _add_what_if(app: FastAPI, service: Service) -> None:
+    @app.post("/predictions/{name}/what-if", summary="What the champion would predict", responses=ERRORS)
+    def scored(name: str, asked: WhatIf, caller: Annotated[Caller, Depends(_may(service, "score"))]) -> dict[str, Any]:
+        from ml.serving.whatif import what_if
+
+        prediction = service.prediction(name)
+        require_filter(prediction, service.reader, caller.role)
+        values = _entity(prediction, asked.entity) if asked.entity else ()
+        if caller.role.rows and not values:
+            raise ForbiddenError("Your role may ask about entities alone: name one.")
+        return plain(what_if(prediction, service.reader, caller.role, service.pipelines, values, asked.features))
+
+
+def _entity(prediction: Prediction, text: str) -> tuple[str, ...]:
+    """The values of the entity's columns, which are separated by slashes.
+
+    Raises:
+        HTTPException: there are too few.
+    """
+    values = tuple(text.split("/", len(prediction.entity) - 1))
+    if len(values) != len(prediction.entity):
+        raise HTTPException(404, f"{prediction.name} is about {'/'.join(prediction.entity)}.")
+    return values
 
 
 def _answer(request: Request, service: Service, name: str, caller: Caller, question: Question, form: str) -> Response:
@@ -280,6 +312,14 @@ def _guard(app: FastAPI, service: Service) -> None:
     @app.exception_handler(ForbiddenError)
     def forbidden(_: Request, error: ForbiddenError) -> JSONResponse:
         return JSONResponse({"detail": str(error)}, 403)
+
+    @app.exception_handler(NotFoundError)
+    def missing(_: Request, error: NotFoundError) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, 404)
+
+    @app.exception_handler(DataError)
+    def unfit(_: Request, error: DataError) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, 400)
 
     @app.exception_handler(MartletError)
     def refused(_: Request, error: MartletError) -> JSONResponse:

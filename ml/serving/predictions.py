@@ -31,7 +31,7 @@ def prediction_rows(prediction: Prediction, reader: SnapshotReader, role: Role, 
     Raises:
         ForbiddenError: the role's filter can't be applied to this prediction.
     """
-    where, parameters = _visible(prediction, role)
+    where, parameters = visible(prediction, role)
     where += [
         f"cast(scores.{_quote(name)} as varchar) = ?"
         for name, _ in zip(prediction.entity, question.entity, strict=False)
@@ -62,7 +62,7 @@ def prediction_rows(prediction: Prediction, reader: SnapshotReader, role: Role, 
     return reader.query(sql, [prediction.name, *parameters])
 
 
-def _visible(prediction: Prediction, role: Role) -> tuple[list[str], list[Any]]:
+def visible(prediction: Prediction, role: Role) -> tuple[list[str], list[Any]]:
     """Conditions that keep a role to its rows: those whose features have the role's values."""
     if not role.rows:
         return [], []

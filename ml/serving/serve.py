@@ -51,6 +51,7 @@ def make_service(project: Project) -> "Service":
         tokens=tokens_of(project),
         roles=read_roles(project.variables),
         log=log,
+        pipelines=project.pipelines_root,
     )
 
 

@@ -136,6 +136,35 @@ def test_a_role_sees_its_rows_by_no_way_any_others(api: TestClient, served: Plac
     assert tried.status_code == 404
 
 
+def test_what_if_changes_the_prediction_by_what_is_posted(api: TestClient, served: Place) -> None:
+    stored = api.get("/predictions/alcohol/8").json()[0]
+    same = api.post("/predictions/alcohol/what-if", json={"entity": "8"}).json()
+    assert same["prediction"] == pytest.approx(stored["prediction"], rel=1e-12)
+    assert same["reasons"][0]["feature"] == stored["reasons"][0]["feature"]
+    assert same["run_id"] == stored["run_id"]
+    feature = same["reasons"][0]["feature"]
+    changed = api.post("/predictions/alcohol/what-if", json={"entity": "8", "features": {feature: None}})
+    assert changed.status_code == 200, changed.text
+    assert changed.json()["prediction"] != same["prediction"]
+    alone = api.post("/predictions/alcohol/what-if", json={"features": {"ash": 2.4, "cultivar": "barolo"}})
+    assert alone.json()["lower"] <= alone.json()["prediction"] <= alone.json()["upper"]
+    for asked, code, message in (
+        ({"features": {"ahs": 2.4}}, 400, "Did you mean 'ash'?"),
+        ({"features": {"ash": "much"}}, 400, "can't be read as a number"),
+        ({"entity": "9999"}, 404, "knows no 9999"),
+    ):
+        refused = api.post("/predictions/alcohol/what-if", json=asked)
+        assert (refused.status_code, message in refused.json()["detail"]) == (code, True), refused.text
+    role = token(served, "asker", "--scope", "score", "--role", "piedmont")
+    mine, other = (
+        served.sql(f"select bottle from feat_alcohol where alcohol is null and cultivar = '{one}' limit 1")["bottle"][0]
+        for one in ("barolo", "grignolino")
+    )
+    assert api.post("/predictions/alcohol/what-if", json={"entity": str(mine)}, headers=role).status_code == 200
+    assert api.post("/predictions/alcohol/what-if", json={"entity": str(other)}, headers=role).status_code == 404
+    assert api.post("/predictions/alcohol/what-if", json={"features": {}}, headers=role).status_code == 403
+
+
 def test_too_many_requests_are_turned_away(api: TestClient) -> None:
     codes = {api.get("/health").status_code for _ in range(REQUESTS_A_MINUTE + 1)}
     assert codes == {200, 429}
@@ -194,7 +223,7 @@ def test_without_a_snapshot_there_is_a_remedy(fresh_cellar: Place) -> None:
 
 
 def test_the_api_keeps_what_its_document_says(api: TestClient, served: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    caller = token(served, "machine", "--scope", "predictions", "--scope", "metrics")
+    caller = token(served, "machine", "--scope", "predictions", "--scope", "metrics", "--scope", "score")
     monkeypatch.setattr("ml.serving.app.REQUESTS_A_MINUTE", 10**9)
     schema = schemathesis.openapi.from_asgi("/openapi.json", api.app)
     operations = [result.ok() for result in schema.get_all_operations()]
