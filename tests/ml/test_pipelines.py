@@ -1,6 +1,7 @@
 import os
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +13,22 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from ml.declaration import Prediction, Search
 from ml.errors import DataError, PipelineError
 from ml.learning import candidates, portfolio
-from ml.learning.pipelines import dump, fetch, load, store
+from ml.learning.dataset import Dataset
+from ml.learning.pipelines import FittedPrediction, dump, fetch, load, store
 from tests.ml.frames import declare, declare_spend, fitted, weekly
+
+
+@cache
+def first_fit(name: str, task: str = "classification") -> tuple[FittedPrediction, Dataset]:
+    """An estimator fitted on the usual rows; tests that only look at it share it."""
+    declared = declare if task == "classification" else declare_spend
+    return fitted(declared(estimators=(name,), search=Search(2.0, trials=1)))
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])
 @pytest.mark.parametrize("name", portfolio.PORTFOLIO)
 def test_a_stored_pipeline_predicts_the_same(name: str, task: str) -> None:
-    declared = declare if task == "classification" else declare_spend
-    model, dataset = fitted(declared(estimators=(name,), search=Search(2.0, trials=1)))
+    model, dataset = first_fit(name, task)
     again = load(dump(model))
     pd.testing.assert_frame_equal(again.predict(dataset.features), model.predict(dataset.features), check_exact=True)
     pd.testing.assert_frame_equal(again.reference_frame(), model.reference_frame())
@@ -28,8 +36,8 @@ def test_a_stored_pipeline_predicts_the_same(name: str, task: str) -> None:
 
 @pytest.mark.parametrize("name", portfolio.PORTFOLIO)
 def test_the_same_pipeline_gives_the_same_bytes(name: str) -> None:
-    one, two = (dump(fitted(declare(estimators=(name,), search=Search(trials=1)))[0]) for _ in range(2))
-    assert one == two
+    again, _ = fitted(declare(estimators=(name,), search=Search(2.0, trials=1)))
+    assert dump(first_fit(name)[0]) == dump(again)
 
 
 @pytest.mark.parametrize("metric", ["neg_mean_absolute_error", "neg_mean_poisson_deviance", "neg_mean_gamma_deviance"])
@@ -51,7 +59,7 @@ def test_logarithms_and_calendar_dates_can_be_stored() -> None:
 
 @pytest.mark.parametrize("name", portfolio.PORTFOLIO)
 def test_a_row_is_scored_alike_alone_and_in_company(name: str) -> None:
-    model, dataset = fitted(declare(estimators=(name,), search=Search(2.0, trials=1)))
+    model, dataset = first_fit(name)
     whole = model.predict(dataset.features)["prediction"]
     alone = [model.predict(dataset.features.iloc[[row]])["prediction"][0] for row in range(10)]
     assert np.allclose(whole[:10], alone, rtol=1e-12)

@@ -3,10 +3,8 @@
 import json
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pyarrow as pa
@@ -15,6 +13,7 @@ import schemathesis
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 
+from ml.dbt import Dbt
 from ml.project import Options, open_project
 from ml.serving.app import REQUESTS_A_MINUTE, make_app
 from ml.serving.serve import make_service
@@ -212,12 +211,7 @@ def test_a_server_listens_to_this_machine_alone_unless_tokens_guard_it(served: P
 
 
 def test_without_a_snapshot_there_is_a_remedy(fresh_cellar: Place) -> None:
-    subprocess.run(
-        [Path(sys.executable).with_name("dbt"), "parse", "--profiles-dir", "."],
-        cwd=fresh_cellar.directory,
-        check=True,
-        capture_output=True,
-    )
+    Dbt(open_project(Options(project_dir=str(fresh_cellar.directory)))).parse()
     result = fresh_cellar.martlet("serve")
     assert (result.exit_code, "Run `martlet publish`" in result.stderr) == (2, True)
 

@@ -6,8 +6,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from ml.dbt import Dbt
 from ml.project import Options, open_project
 from ml.tables import TABLES
@@ -30,28 +28,31 @@ def declare(cellar: Place, prediction: str, setting: str, instead_of: str = "") 
     Dbt(open_project(Options(project_dir=str(cellar.directory)))).parse()
 
 
-@pytest.mark.parametrize("prediction", ["cultivar", "alcohol"])
-def test_a_number_of_trials_repeats_a_run_exactly(prediction: str, cellar: Place) -> None:
+def test_a_number_of_trials_repeats_a_run_exactly(cellar: Place) -> None:
     declare(cellar, "alcohol", "slices: [cultivar]")
     runs = []
     for _ in range(2):  # in processes of their own, which hash strings differently
-        process = cellar.start("train", "-s", prediction, "--trials", "3")
+        process = cellar.start("train", "--trials", "3")
         output, errors = process.communicate(timeout=300)
         assert process.returncode == 0, output + errors
-        runs.append(latest(cellar, prediction))
-    assert runs[0] != runs[1]
-    for table, columns in {
-        "runs": ", ".join(STATE),
-        "metrics": "* exclude (run_id)",
-        "importances": "* exclude (run_id)",
-        "curves": "* exclude (run_id)",
-        "slices": "* exclude (run_id)",
-        "profiles": "* exclude (run_id)",
-        "trials": "* exclude (run_id, seconds)",
-    }.items():
-        one, two = (cellar.sql(f"select {columns} from ml.{table} where run_id = '{run}'") for run in runs)
-        assert one.equals(two), table
-        assert len(one) > 0 or (table == "slices" and prediction == "cultivar")
+        runs.append({prediction: latest(cellar, prediction) for prediction in ("cultivar", "alcohol")})
+    for prediction in ("cultivar", "alcohol"):
+        first, second = runs[0][prediction], runs[1][prediction]
+        assert first != second
+        for table, columns in {
+            "runs": ", ".join(STATE),
+            "metrics": "* exclude (run_id)",
+            "importances": "* exclude (run_id)",
+            "curves": "* exclude (run_id)",
+            "slices": "* exclude (run_id)",
+            "profiles": "* exclude (run_id)",
+            "trials": "* exclude (run_id, seconds)",
+        }.items():
+            one, two = (
+                cellar.sql(f"select {columns} from ml.{table} where run_id = '{run}'") for run in (first, second)
+            )
+            assert one.equals(two), table
+            assert len(one) > 0 or (table == "slices" and prediction == "cultivar")
 
 
 def test_a_run_records_what_it_was_made_from(cellar: Place) -> None:
