@@ -150,19 +150,25 @@ def watch(invocation: Invocation, *, classify: bool) -> bool:
     """
     from ml.run import Outcome, look_after, tell_owners
     from ml.watch.conditions import watched
-    from ml.watch.outcomes import latest_performance
 
     project, report, found = invocation.project, invocation.report, []
     with opened(project, invocation.wait) as warehouse:
         for prediction in invocation.predictions():
             found.append(look_after(prediction, warehouse, project, report, prediction.name))
-            judged = latest_performance(prediction, warehouse)[list(PERFORMANCE_COLUMNS)].tail(SHOWN_AS_OFS)
-            report.table(f"{prediction.name}: outcomes", PERFORMANCE_COLUMNS, judged.to_numpy().tolist())
+            _show_outcomes(prediction, warehouse, report)
             if classify:
                 _classify(prediction, warehouse, report)
         predictions = invocation.predictions()
         tell_owners(project, predictions, warehouse, report, Outcome(), watched(predictions))
     return not any(one.alarms for one in found)
+
+
+def _show_outcomes(prediction: Prediction, warehouse: Warehouse, report: Report) -> None:
+    """A table of what was predicted beside what came true, as-of by as-of."""
+    from ml.watch.outcomes import latest_performance
+
+    judged = latest_performance(prediction, warehouse)[list(PERFORMANCE_COLUMNS)].tail(SHOWN_AS_OFS)
+    report.table(f"{prediction.name}: outcomes", PERFORMANCE_COLUMNS, judged.to_numpy().tolist())
 
 
 def _classify(prediction: Prediction, warehouse: Warehouse, report: Report) -> None:
@@ -247,6 +253,9 @@ def replay(
     if done.outcome.failed:
         report.say(f"Failed: {', '.join(done.outcome.failed)}. The same command goes on from here.", level="error")
         return False
+    with opened(done.project, invocation.wait, read_only=True) as warehouse:
+        for prediction in done.predictions:
+            _show_outcomes(prediction, warehouse, report)
     report.say(f"{done.dates} dates replayed in {report.elapsed:.0f} s, into {done.project.connection['path']}.")
     return True
 

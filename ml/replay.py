@@ -45,6 +45,7 @@ class Replayed:
     """Where a replay lies, what it did in this session, and how its predictions met their outcomes."""
 
     project: Project
+    predictions: tuple[Prediction, ...]
     outcome: Outcome
     dates: int
 
@@ -61,6 +62,8 @@ def replay(project: Project, report: Report, plan: Plan, folder: Path, wait: flo
     _require_time_travel(project)
     apart_project = _set_up(project, folder, fresh=fresh)
     state = _State.read(folder, _about(project, plan))
+    if not Path(apart_project.connection["path"]).is_file():  # somebody has removed what was done
+        state.done.clear()
     dbt = Dbt(_at(apart_project, plan.first))  # parsed with an as-of, so that incremental models are
     with report.step("parse", "project"):
         dbt.parse()
@@ -82,10 +85,10 @@ def replay(project: Project, report: Report, plan: Plan, folder: Path, wait: flo
                 _require_past(prediction, warehouse, date)
                 predict(prediction, warehouse, apart_project, report, outcome, when)
         if outcome.failed:
-            return Replayed(apart_project, outcome, number)
+            return Replayed(apart_project, tuple(predictions), outcome, number)
         state.add(date)
     _meet_outcomes(apart_project, predictions, report, outcome, wait)
-    return Replayed(apart_project, outcome, len(todo))
+    return Replayed(apart_project, tuple(predictions), outcome, len(todo))
 
 
 def _meet_outcomes(

@@ -1,6 +1,7 @@
 """The main job: build what needs no predictions, check, train what is due, score, build what reads them, publish."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -65,6 +66,28 @@ def run(project: Project, report: Report, *, wait: float = 0.0) -> Outcome:
         project = open_project(project.options)
     options = project.options
     predictions = select_predictions(read_predictions(project.manifest), options.select, options.exclude)
+    try:
+        _work(dbt, project, predictions, report, outcome, wait, is_current=is_current)
+    except DbtError as error:
+        _note_broken(project, outcome, error)
+        with suppress(WarehouseMissingError), opened(project, wait) as warehouse:
+            tell_owners(project, predictions, warehouse, report, outcome, set())
+        raise
+    return outcome
+
+
+def _work(
+    dbt: Dbt,
+    project: Project,
+    predictions: list[Prediction],
+    report: Report,
+    outcome: Outcome,
+    wait: float,
+    *,
+    is_current: bool,
+) -> None:
+    """Build, predict, build what reads predictions, publish."""
+    options = project.options
     if not is_current:
         _examine_sources(project, report, outcome, wait)
         upstream = [f"+exposure:{prediction.name}" for prediction in predictions] if options.select else []
@@ -80,7 +103,6 @@ def run(project: Project, report: Report, *, wait: float = 0.0) -> Outcome:
         if readers:
             build(dbt, report, outcome, "models on predictions", readers, _behind(project, outcome.bad))
         _finish(project, predictions, report, outcome, wait)
-    return outcome
 
 
 def _examine_sources(project: Project, report: Report, outcome: Outcome, wait: float) -> None:
@@ -105,13 +127,18 @@ def _build_models(
     try:
         build(dbt, report, outcome, "models before predictions", upstream, exclude)
     except DbtError as error:
-        for key, message in error.nodes.items():
-            tested = (project.manifest.node(key).get("depends_on") or {}).get("nodes") or []
-            broken = tested if key.startswith(("test.", "unit_test.")) else [key]
-            outcome.bad |= dict.fromkeys(broken, message)
+        _note_broken(project, outcome, error)
         if not error.nodes or all(_why_held(prediction, project, outcome) for prediction in predictions):
             raise
         report.say(str(error), level="error")
+
+
+def _note_broken(project: Project, outcome: Outcome, error: DbtError) -> None:
+    """Remember what failed; of a test, what it tests."""
+    for key, message in error.nodes.items():
+        tested = (project.manifest.node(key).get("depends_on") or {}).get("nodes") or []
+        broken = tested if key.startswith(("test.", "unit_test.")) else [key]
+        outcome.bad |= dict.fromkeys(broken, message)
 
 
 def _behind(project: Project, bad: Iterable[str]) -> list[str]:

@@ -184,6 +184,10 @@ def test_a_model_that_fails_holds_only_what_needs_it(kiosk: Place, mailbox: tupl
     assert "no_such_column" in result.stderr
     assert scored(kiosk, "order_again") == orders + 1
     assert ["build of feat_visit" in str(post) for post in box.posts] == [True]
+    other = kiosk.directory / "models" / "feat_order.sql"
+    other.write_text(other.read_text().replace("customer_id is not null", "no_such_column is not null"))
+    assert run(kiosk, "2024-07-08", given).exit_code == 1
+    assert ["build of feat_order" in str(post) for post in box.posts] == [False, True], "told though nothing can go on"
 
 
 def test_an_alert_that_could_not_be_delivered_is_tried_again(
