@@ -197,17 +197,12 @@ def test_a_server_listens_to_this_machine_alone_unless_tokens_guard_it(served: P
                 break
             except httpx.ConnectError:
                 continue
-        told = subprocess.run(
-            ["curl", "-sf", f"http://127.0.0.1:{port}/predictions/alcohol/8"],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        told = httpx.get(f"http://127.0.0.1:{port}/predictions/alcohol/8")
     finally:
         process.terminate()
         process.wait()
     assert health["status"] == "ok"
-    assert json.loads(told.stdout)[0]["bottle"] == 8
+    assert told.json()[0]["bottle"] == 8
 
 
 def test_without_a_snapshot_there_is_a_remedy(fresh_cellar: Place) -> None:
