@@ -87,6 +87,11 @@ class Manifest:
         """The exposures of `type: ml`, by name."""
         return {node["name"]: node for node in self.exposures.values() if node.get("type") == "ml"}
 
+    def loaded_sources(self) -> dict[str, Node]:
+        """The sources that somebody else fills, in a fixed order."""
+        filled = self.prediction_sources()
+        return {key: node for key, node in sorted(self.sources.items()) if key not in filled}
+
     def prediction_sources(self) -> dict[str, Node]:
         """The sources that martlet fills: those that name a prediction, and all of their siblings."""
         filled = {node["source_name"] for node in self.sources.values() if "prediction" in martlet_meta(node)}

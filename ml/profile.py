@@ -28,13 +28,8 @@ def profile_sources(
         One row per source column: type, rows, nulls, distinct values, min, max, quantiles and top values (JSON).
     """
     ledger.create_tables(warehouse)
-    filled = manifest.prediction_sources()
     known = _known(warehouse) if only_new else set()
-    sources = [
-        node
-        for key, node in sorted(manifest.sources.items())
-        if key not in filled and (node["source_name"], node["name"]) not in known
-    ]
+    sources = [node for node in manifest.loaded_sources().values() if (node["source_name"], node["name"]) not in known]
     rows: list[dict[str, object]] = []
     for number, node in enumerate(sources):
         progress(number / len(sources), f"{node['source_name']}.{node['name']}")

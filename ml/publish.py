@@ -1,7 +1,5 @@
 """Gives readers what is public: always a snapshot, and wherever else they are told to look."""
 
-import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +8,7 @@ from ml.errors import ProjectError, PublishError
 from ml.project import Project
 from ml.publishing.snapshot import publish_snapshot
 from ml.publishing.tables import PublicTable, public_tables
+from ml.settings import from_environment
 from ml.warehouse import Warehouse
 from ml.words import nearest
 
@@ -43,7 +42,9 @@ def publish(project: Project, warehouse: Warehouse, to: Sequence[str] = ()) -> P
         WarehouseError: the snapshot can't be written.
         PublishError: another place can't be written. What readers see there stays as it was.
     """
-    places = [_filled(place) for place in to or project.variables.get("publish_to") or ()]
+    places = [
+        from_environment(place, "publish_to", PublishError) for place in to or project.variables.get("publish_to") or ()
+    ]
     for place in places:
         _refuse_unknown(place)
     tables = public_tables(project.manifest, warehouse)
@@ -73,14 +74,3 @@ def _refuse_unknown(place: str) -> None:
         raise ProjectError(
             f"'{form}' is no place to publish to: give postgres://…, parquet:FOLDER or csv:FOLDER. {hint}"
         )
-
-
-def _filled(place: str) -> str:
-    """A place with `${NAME}` taken from the environment, so that no secret stands in the project."""
-
-    def value(match: "re.Match[str]") -> str:
-        if match[1] not in os.environ:
-            raise PublishError(f"publish_to needs the environment variable {match[1]}, which is not set.")
-        return os.environ[match[1]]
-
-    return re.sub(r"\$\{(\w+)\}", value, place)

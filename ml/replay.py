@@ -130,11 +130,10 @@ def _set_up(project: Project, folder: Path, *, fresh: bool) -> Project:
 
 def _copy_sources(project: Project, manifest: Manifest, folder: Path, wait: float) -> None:
     """Copy the sources that are tables of the live database; those that are files are read where they lie."""
-    filled = manifest.prediction_sources()
     tables = {
         (node["schema"], node.get("identifier") or node["name"]): node["relation_name"]
-        for key, node in manifest.sources.items()
-        if key not in filled and is_table(node)
+        for node in manifest.loaded_sources().values()
+        if is_table(node)
     }
     if tables:
         copy_tables(project, tables, folder, wait)

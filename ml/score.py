@@ -21,6 +21,7 @@ from ml.project import Project
 from ml.report import ProgressCallback
 from ml.tables import SCHEMA
 from ml.warehouse import Column, Warehouse
+from ml.warehouse.ansi import same_keys
 
 BATCH_ROWS = 51_200  # whole parts of `scorers.PART_ROWS`
 
@@ -140,7 +141,7 @@ def _waiting(prediction: Prediction, warehouse: Warehouse, among: Sequence[str])
     sql = f"select features.* from {prediction.relation} as features where {quote(prediction.target)} is null"
     if not among:
         return sql
-    same = " and ".join(f"stored.{quote(key)} = features.{quote(key)}" for key in prediction.keys)
+    same = same_keys(prediction.keys, quote)
     stored = warehouse.table(SCHEMA, prediction.name)
     runs = ", ".join(f"'{run_id}'" for run_id in among)
     return f"{sql} and not exists (select 1 from {stored} as stored where {same} and stored.run_id in ({runs}))"

@@ -48,6 +48,5 @@ def _fingerprint(project: Project, warehouse: Warehouse) -> str | None:
         manifest = project.manifest
     except ProjectError:  # no manifest of today's project: a build will write it
         return None
-    filled = manifest.prediction_sources()
-    state = warehouse.source_state(node for key, node in sorted(manifest.sources.items()) if key not in filled)
+    state = warehouse.source_state(manifest.loaded_sources().values())
     return None if state is None else hashlib.sha256(f"{project.fingerprint()}\n{state}".encode()).hexdigest()

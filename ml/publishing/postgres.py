@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ml.errors import PublishError
 from ml.publishing.tables import PUBLISHED_AT, PublicTable, readable
 from ml.warehouse import Column, Warehouse
+from ml.warehouse.ansi import literal, quoted
 
 if TYPE_CHECKING:
     import psycopg
@@ -93,14 +94,14 @@ class _Publication:
             self._refuse_foreign(schema)
         notes = self._make_reader()
         for schema in schemas:
-            self._do(f"drop schema if exists {_quote(_draft(schema))} cascade")
-            self._do(f"create schema {_quote(_draft(schema))}")
-            self._do(f"comment on schema {_quote(_draft(schema))} is {_text(MARK)}")
+            self._do(f"drop schema if exists {quoted(_draft(schema))} cascade")
+            self._do(f"create schema {quoted(_draft(schema))}")
+            self._do(f"comment on schema {quoted(_draft(schema))} is {literal(MARK)}")
         rows = sum(self._fill(table) for table in tables)
         if not notes:
             for schema in schemas:
-                self._do(f"grant usage on schema {_quote(_draft(schema))} to {READER}")
-                self._do(f"grant select on all tables in schema {_quote(_draft(schema))} to {READER}")
+                self._do(f"grant usage on schema {quoted(_draft(schema))} to {READER}")
+                self._do(f"grant select on all tables in schema {quoted(_draft(schema))} to {READER}")
         self._swap(schemas)
         notes += self._drop_old()
         return PostgresPublished(len(tables), rows, tuple(notes))
@@ -122,21 +123,21 @@ class _Publication:
                 return [f"no role {READER}: this user may not create roles"]
             self._do(f"create role {READER} login")
             for setting, value in READER_SETTINGS.items():
-                self._do(f"alter role {READER} set {setting} = {_text(value)}")
+                self._do(f"alter role {READER} set {setting} = {literal(value)}")
         return []
 
     def _fill(self, table: PublicTable) -> int:
-        place = f"{_quote(_draft(table.schema))}.{_quote(table.name)}"
+        place = f"{quoted(_draft(table.schema))}.{quoted(table.name)}"
         typed = {name: _type(column) for name, column in table.columns.items()} | {PUBLISHED_AT: "timestamp"}
-        self._do(f"create table {place} ({', '.join(f'{_quote(name)} {type_}' for name, type_ in typed.items())})")
+        self._do(f"create table {place} ({', '.join(f'{quoted(name)} {type_}' for name, type_ in typed.items())})")
         rows = self._copy(table, place)
         if table.key:
-            self._do(f"alter table {place} add primary key ({', '.join(map(_quote, table.key))})")
+            self._do(f"alter table {place} add primary key ({', '.join(map(quoted, table.key))})")
         for column in table.indexes:
-            self._do(f"create index on {place} ({_quote(column)})")
-        self._do(f"comment on table {place} is {_text(table.description)}")
+            self._do(f"create index on {place} ({quoted(column)})")
+        self._do(f"comment on table {place} is {literal(table.description)}")
         for column, description in table.column_descriptions.items():
-            self._do(f"comment on column {place}.{_quote(column)} is {_text(description)}")
+            self._do(f"comment on column {place}.{quoted(column)} is {literal(description)}")
         self._do(f"analyze {place}")
         return rows
 
@@ -161,8 +162,8 @@ class _Publication:
             self._do(f"set local lock_timeout = '{LOCK_SECONDS}s'")
             for schema in schemas:
                 if self._value("select count(*) from pg_namespace where nspname = %s", schema):
-                    self._do(f"alter schema {_quote(schema)} rename to {_quote(f'{schema}__old_{stamp}')}")
-                self._do(f"alter schema {_quote(_draft(schema))} rename to {_quote(schema)}")
+                    self._do(f"alter schema {quoted(schema)} rename to {quoted(f'{schema}__old_{stamp}')}")
+                self._do(f"alter schema {quoted(_draft(schema))} rename to {quoted(schema)}")
 
     def _drop_old(self) -> list[str]:
         """Old schemas, of this publish and of those before; one that a reader still uses is left for the next time."""
@@ -178,7 +179,7 @@ class _Publication:
             try:
                 with self._connection.transaction():
                     self._do("set local lock_timeout = '1s'")
-                    self._do(f"drop schema {_quote(schema)} cascade")
+                    self._do(f"drop schema {quoted(schema)} cascade")
             except psycopg.errors.LockNotAvailable:
                 left.append(schema)
         return [f"{len(left)} old schema(s) are still read; the next publish drops them"] if left else []
@@ -201,11 +202,3 @@ def _type(column: Column) -> str:
 
 def _draft(schema: str) -> str:
     return f"{schema}__new"
-
-
-def _quote(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from ml.features.keys import foreign_keys
 from ml.manifest import Manifest, Node
 from ml.tables import SCHEMA, TABLES
 from ml.warehouse import Column, Warehouse
@@ -63,7 +64,9 @@ def readable(
 
 
 def _models(manifest: Manifest, warehouse: Warehouse) -> Iterator[PublicTable]:
-    references = _references(manifest)
+    references: dict[str, list[str]] = {}
+    for foreign in foreign_keys(manifest):
+        references.setdefault(foreign.child, []).extend(foreign.columns)
     for key, node in manifest.nodes.items():
         access = (node.get("config") or {}).get("access", node.get("access"))
         if node.get("resource_type") == "model" and access == "public" and node.get("relation_name"):
@@ -109,12 +112,3 @@ def _key(node: Node) -> tuple[str, ...]:
         if any(constraint.get("type") == "primary_key" for constraint in column.get("constraints") or []):
             return (str(column["name"]),)
     return ()
-
-
-def _references(manifest: Manifest) -> dict[str, list[str]]:
-    """The columns of each model that a relationships test says to be foreign keys."""
-    found: dict[str, list[str]] = {}
-    for node in manifest.nodes.values():
-        if (node.get("test_metadata") or {}).get("name") == "relationships" and node.get("column_name"):
-            found.setdefault(str(node.get("attached_node")), []).append(node["column_name"])
-    return found

@@ -72,7 +72,7 @@ class Service:
         Raises:
             HTTPException: there is none.
         """
-        found = [] if self.layer is None else [metric for metric in self.layer.metrics() if metric.name == name]
+        found = [] if self.layer is None else [metric for metric in self.layer.metrics if metric.name == name]
         if not found:
             raise HTTPException(404, f"There is no metric '{name}'. GET /metrics lists them.")
         return found[0]
@@ -231,7 +231,7 @@ def _answer(request: Request, service: Service, name: str, caller: Caller, quest
 def _add_metrics(app: FastAPI, service: Service) -> None:
     @app.get("/metrics", summary="The metrics, and what each can be grouped by", responses=ERRORS)
     def metrics(caller: Annotated[Caller, Depends(_may(service, "metrics"))]) -> list[dict[str, Any]]:
-        return [] if service.layer is None else [asdict(metric) for metric in service.layer.metrics()]
+        return [] if service.layer is None else [asdict(metric) for metric in service.layer.metrics]
 
     @app.get("/metrics/{name}", summary="The values of a metric", responses=ROWS, response_class=Response)
     def values(

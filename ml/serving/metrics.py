@@ -6,6 +6,7 @@ MetricFlow has no public Python interface; what lies inside is used here and now
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ class MetricLayer:
         self.engine = MetricFlowEngine(SemanticManifestLookup(self.manifest), RenderOnly())
         self._lock = threading.Lock()  # requests come on several threads, and MetricFlow promises nothing
 
+    @cached_property
     def metrics(self) -> list[Metric]:
         """All metrics with the dimensions that each can be grouped by."""
         found = []

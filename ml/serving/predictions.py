@@ -11,6 +11,7 @@ from ml.errors import ForbiddenError, WarehouseError
 from ml.publishing.tables import PUBLISHED_AT
 from ml.serving.access import Role
 from ml.tables import PREDICTION_COLUMNS, SCHEMA
+from ml.warehouse.ansi import quoted, same_keys
 from ml.warehouse.reader import SnapshotReader
 
 
@@ -33,21 +34,21 @@ def prediction_rows(prediction: Prediction, reader: SnapshotReader, role: Role, 
     """
     where, parameters = visible(prediction, role)
     where += [
-        f"cast(scores.{_quote(name)} as varchar) = ?"
+        f"cast(scores.{quoted(name)} as varchar) = ?"
         for name, _ in zip(prediction.entity, question.entity, strict=False)
     ]
     parameters += list(question.entity)
     table = reader.table(SCHEMA, prediction.name)
-    keys = ", ".join(f"scores.{_quote(key)}" for key in prediction.keys)
+    keys = ", ".join(f"scores.{quoted(key)}" for key in prediction.keys)
     if prediction.as_of and question.as_of:
-        where.append(f"cast(scores.{_quote(prediction.as_of)} as date) = cast(? as date)")
+        where.append(f"cast(scores.{quoted(prediction.as_of)} as date) = cast(? as date)")
         parameters.append(question.as_of)
     elif prediction.as_of and not question.entity:
-        where.append(f"scores.{_quote(prediction.as_of)} = (select max({_quote(prediction.as_of)}) from {table})")
+        where.append(f"scores.{quoted(prediction.as_of)} = (select max({quoted(prediction.as_of)}) from {table})")
     order = ["prediction desc"] if question.is_highest_first else []
-    order += [f"{_quote(prediction.as_of)} desc"] if prediction.as_of else []
-    order += [_quote(key) for key in prediction.entity]
-    columns = ", ".join(_quote(name) for name in _columns(reader, table) if name != PUBLISHED_AT)
+    order += [f"{quoted(prediction.as_of)} desc"] if prediction.as_of else []
+    order += [quoted(key) for key in prediction.entity]
+    columns = ", ".join(quoted(name) for name in _columns(reader, table) if name != PUBLISHED_AT)
     sql = f"""
         with official as (select distinct run_id from {reader.table(SCHEMA, "promotions")} where prediction = ?),
         ranked as (
@@ -68,15 +69,15 @@ def visible(prediction: Prediction, role: Role) -> tuple[list[str], list[Any]]:
         return [], []
     own = set(prediction.keys)
     where, parameters = [], list[Any]()
-    same = " and ".join(f"features.{_quote(key)} = scores.{_quote(key)}" for key in prediction.keys)
+    same = same_keys(prediction.keys, quoted, "features", "scores")
     for column, values in role.rows.items():
         marks = ", ".join("?" for _ in values)
         if column in own:
-            where.append(f"cast(scores.{_quote(column)} as varchar) in ({marks})")
+            where.append(f"cast(scores.{quoted(column)} as varchar) in ({marks})")
         else:
             where.append(
                 f"exists (select 1 from {prediction.relation} as features where {same} "
-                f"and cast(features.{_quote(column)} as varchar) in ({marks}))"
+                f"and cast(features.{quoted(column)} as varchar) in ({marks}))"
             )
         parameters += values
     return where, parameters
@@ -105,7 +106,3 @@ def shown(table: pa.Table, prediction: Prediction, role: Role, personal: Mapping
 
 def _columns(reader: SnapshotReader, relation: str) -> list[str]:
     return list(reader.query(f"select * from {relation} limit 0").column_names)
-
-
-def _quote(name: str | None) -> str:
-    return '"' + str(name).replace('"', '""') + '"'

@@ -15,6 +15,7 @@ from ml.ledger import parse_features
 from ml.serving.access import Role
 from ml.serving.predictions import visible
 from ml.tables import SCHEMA
+from ml.warehouse.ansi import quoted
 from ml.warehouse.reader import SnapshotReader
 from ml.words import nearest
 
@@ -83,10 +84,10 @@ def _own_row(
     prediction: Prediction, reader: SnapshotReader, role: Role, entity: tuple[str, ...], names: list[str]
 ) -> dict[str, Any]:
     """The newest features of an entity that the role may see."""
-    columns = ", ".join(f'scores."{name}"' for name in [*prediction.keys, *names])
+    columns = ", ".join(f"scores.{quoted(name)}" for name in [*prediction.keys, *names])
     where, parameters = visible(prediction, role)
-    where += [f'cast(scores."{name}" as varchar) = ?' for name in prediction.entity]
-    order = f'order by scores."{prediction.as_of}" desc ' if prediction.as_of else ""
+    where += [f"cast(scores.{quoted(name)} as varchar) = ?" for name in prediction.entity]
+    order = f"order by scores.{quoted(prediction.as_of)} desc " if prediction.as_of else ""
     sql = f"select {columns} from {prediction.relation} as scores where {' and '.join(where)} {order}limit 1"
     try:
         found = reader.query(sql, [*parameters, *entity]).to_pylist()

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from ml.errors import WarehouseError, WarehouseMissingError
 from ml.manifest import Node
+from ml.warehouse.ansi import literal, quoted
 from ml.warehouse.protocol import Column
 
 KINDS = {
@@ -82,11 +83,11 @@ class DuckDB:
 
     def configure(self, connection: Mapping[str, Any]) -> None:
         """Apply the extensions and settings of the profile, as dbt does."""
-        self._run(f"set file_search_path = {_literal(self._directory)}")
+        self._run(f"set file_search_path = {literal(self._directory)}")
         for extension in connection.get("extensions") or []:
             self._run(f"load {extension if isinstance(extension, str) else extension['name']}")
         for key, value in (connection.get("settings") or {}).items():
-            self._run(f"set {key} = {_literal(value)}")
+            self._run(f"set {key} = {literal(value)}")
 
     def columns(self, relation: str) -> dict[str, Column]:
         """The columns of a quoted relation by name; empty if there is no such relation."""
@@ -120,7 +121,7 @@ class DuckDB:
 
     def quote(self, name: str) -> str:
         """A column's name, quoted."""
-        return '"' + name.replace('"', '""') + '"'
+        return quoted(name)
 
     def days(self, moment: str) -> str:
         """An SQL expression of the days from 1970 to a date or timestamp, as a double."""
@@ -166,7 +167,7 @@ class DuckDB:
         location = _external_location(node)
         if location is None:
             return str(node["relation_name"])
-        return location if "(" in location else _literal(location)
+        return location if "(" in location else literal(location)
 
     def source_state(self, nodes: Iterable[Node]) -> str | None:
         """Path, size and time of every file that the sources read; None if one of them reads no local file."""
@@ -211,7 +212,7 @@ class DuckDB:
 
     def snapshot(self, queries: Mapping[tuple[str, str], str], path: Path) -> None:
         """Write the results of queries, by schema and name, as tables of a new database file."""
-        self._run(f"attach {_literal(path)} as snapshot")
+        self._run(f"attach {literal(path)} as snapshot")
         try:
             for (schema, name), query in queries.items():
                 self._run(f"create schema if not exists snapshot.{self.quote(schema)}")
@@ -265,10 +266,6 @@ def _external_location(node: Node) -> str | None:
     if not found:
         return None
     return str(found[0]).format(**{key: value for key, value in node.items() if isinstance(value, str)})
-
-
-def _literal(value: object) -> str:
-    return "'" + str(value).replace("'", "''") + "'"
 
 
 def _why_not_open(path: Path, error: duckdb.Error, wait: float) -> str:

@@ -8,6 +8,7 @@ import duckdb
 import pyarrow as pa
 
 from ml.errors import WarehouseError
+from ml.warehouse.ansi import literal, quoted
 
 
 class SnapshotReader:
@@ -32,7 +33,7 @@ class SnapshotReader:
 
     def table(self, schema: str, name: str) -> str:
         """The quoted name of a published table."""
-        return ".".join(_quote(part) for part in (self._catalog, schema, name))
+        return ".".join(quoted(part) for part in (self._catalog, schema, name))
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> pa.Table:
         """The result of a query.
@@ -60,15 +61,10 @@ class SnapshotReader:
             )
         try:
             database = duckdb.connect()
-            file = str(path).replace("'", "''")
-            database.execute(f"attach '{file}' as {_quote(self._catalog)} (read_only)")
+            database.execute(f"attach {literal(path)} as {quoted(self._catalog)} (read_only)")
             # Even a read-only connection could read the host's files; and nobody may turn this back.
             database.execute("set enable_external_access = false")
             database.execute("set lock_configuration = true")
         except duckdb.Error as error:
             raise WarehouseError(f"The snapshot {path} can't be opened: {error}") from error
         return database
-
-
-def _quote(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

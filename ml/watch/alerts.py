@@ -1,7 +1,5 @@
 """Tells owners what is wrong, once when it begins and once when it ends, by whatever channel they have chosen."""
 
-import os
-import re
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,6 +10,7 @@ import pandas as pd
 
 from ml import ledger
 from ml.errors import AlertError, ProjectError
+from ml.settings import from_environment
 from ml.tables import SCHEMA
 from ml.warehouse import Warehouse
 
@@ -53,8 +52,9 @@ def channels(variables: Mapping[str, Any]) -> dict[str, list[str]]:
     given = variables.get("alerts") or {}
     if not isinstance(given, Mapping):
         raise ProjectError(f"dbt_project.yml: var 'alerts' must map owners to Apprise URLs, not {given!r}.")
+    place = "dbt_project.yml: var 'alerts'"
     return {
-        str(owner): [_filled(url) for url in ([urls] if isinstance(urls, str) else urls)]
+        str(owner): [from_environment(url, place, ProjectError) for url in ([urls] if isinstance(urls, str) else urls)]
         for owner, urls in given.items()
     }
 
@@ -149,14 +149,3 @@ def _body(owner: str, events: list[Event]) -> str:
         lines += ["", f"{one.kind} of {one.subject}: {one.message}", f"  {state} {event.since:%Y-%m-%d %H:%M} UTC"]
         lines += [f"  What to do: {one.remedy}"] if event.event == STARTED else []
     return "\n".join(lines)
-
-
-def _filled(url: str) -> str:
-    def value(match: "re.Match[str]") -> str:
-        if match[1] not in os.environ:
-            raise ProjectError(
-                f"dbt_project.yml: var 'alerts' needs the environment variable {match[1]}, which is not set."
-            )
-        return os.environ[match[1]]
-
-    return re.sub(r"\$\{(\w+)\}", value, url)

@@ -18,6 +18,7 @@ from ml.learning.evaluate import Metric, declared_metric, importances, predict_o
 from ml.ledger import StoredRun
 from ml.tables import SCHEMA
 from ml.warehouse import Warehouse
+from ml.warehouse.ansi import same_keys
 
 MOST_ROWS = 10_000  # of each side
 SHOWN = 10
@@ -70,7 +71,7 @@ def _both_sides(prediction: Prediction, warehouse: Warehouse, run: StoredRun) ->
     known = f"features.{quote(prediction.target)} is not null"
     if prediction.as_of and run.last_as_of is not None:
         known += f" and cast(features.{quote(prediction.as_of)} as timestamp) <= timestamp '{run.last_as_of}'"
-    same = " and ".join(f"stored.{quote(key)} = features.{quote(key)}" for key in prediction.keys)
+    same = same_keys(prediction.keys, quote)
     stored = f"{warehouse.table(SCHEMA, prediction.name)} as stored on {same} and stored.run_id = '{run.run_id}'"
     newest = ""
     if prediction.as_of:

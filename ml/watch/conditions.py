@@ -39,8 +39,7 @@ def watched(predictions: Iterable[Prediction]) -> set[tuple[str, str]]:
 
 def covered(predictions: Iterable[Prediction], manifest: Manifest, *, is_whole: bool) -> set[tuple[str, str]]:
     """The kinds and names that a run covers besides: sources, failures, and of a whole run all models."""
-    filled = manifest.prediction_sources()
-    found = {("source", _name(node)) for key, node in manifest.sources.items() if key not in filled}
+    found = {("source", _name(node)) for node in manifest.loaded_sources().values()}
     found |= {("failure", prediction.name) for prediction in predictions}
     return found | ({("build", _name(node)) for node in manifest.nodes.values()} if is_whole else set())
 

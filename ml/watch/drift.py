@@ -17,8 +17,10 @@ from ml import ledger
 from ml.declaration import Prediction
 from ml.learning.profiles import chance_index, stability_index
 from ml.ledger import StoredRun
+from ml.settings import from_vars
 from ml.tables import SCHEMA, TABLES
 from ml.warehouse import Warehouse
+from ml.warehouse.ansi import same_keys
 from ml.watch.bins import NULL, OTHER, Reference, count_bins, references_of
 
 Array = NDArray[np.float64]
@@ -43,8 +45,7 @@ class Limits:
     @classmethod
     def of(cls, variables: Mapping[str, Any]) -> "Limits":
         """The limits of a project: its vars `drift_psi` and so on, where they are set."""
-        names = {name: f"drift_{name}" for name in cls.__dataclass_fields__}
-        return cls(**{name: float(variables[var]) for name, var in names.items() if variables.get(var) is not None})
+        return from_vars(cls, "drift", variables)
 
 
 def measure_drift(prediction: Prediction, warehouse: Warehouse, run: StoredRun, limits: Limits) -> pd.DataFrame:
@@ -156,7 +157,7 @@ def _profiles(warehouse: Warehouse, run: StoredRun) -> pd.DataFrame:
 def _scope(prediction: Prediction, warehouse: Warehouse, run: StoredRun) -> str:
     """A query of the rows that the run has scored and whose drift is not known yet, with `as_of_day`."""
     quote, stored = warehouse.quote, warehouse.table(SCHEMA, prediction.name)
-    same = " and ".join(f"stored.{quote(key)} = features.{quote(key)}" for key in prediction.keys)
+    same = same_keys(prediction.keys, quote)
     day = f"cast(features.{quote(prediction.as_of)} as date)" if prediction.as_of else "cast(null as date)"
     scored = (
         f"select distinct run_id, {', '.join(quote(key) for key in prediction.keys)}, prediction "

@@ -4,7 +4,7 @@ A bad source stops what depends on it, and nothing else; what was predicted befo
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ import pandas as pd
 
 from ml import ledger
 from ml.manifest import Manifest, Node
+from ml.settings import from_vars
 from ml.tables import SCHEMA, TABLES
 from ml.warehouse import Warehouse
 
@@ -32,8 +33,7 @@ class Bounds:
     @classmethod
     def of(cls, variables: Mapping[str, Any]) -> "Bounds":
         """The bounds of a project."""
-        given = {one.name: variables.get(f"volume_{one.name}") for one in fields(cls)}
-        return cls(**{name: float(value) for name, value in given.items() if value is not None})
+        return from_vars(cls, "volume", variables)
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,9 @@ def check_sources(manifest: Manifest, warehouse: Warehouse, bounds: Bounds, now:
         now: the moment up to which rows are looked at, and against which freshness is measured; the real one if None.
     """
     ledger.create_tables(warehouse)
-    filled = manifest.prediction_sources()
     findings = [
         finding
-        for key, node in sorted(manifest.sources.items())
-        if key not in filled
+        for key, node in manifest.loaded_sources().items()
         for finding in _check(key, node, warehouse, bounds, now)
     ]
     checked = datetime.now(UTC).replace(tzinfo=None)

@@ -14,6 +14,7 @@ from ml.learning.dataset import Rows, read_target
 from ml.learning.evaluate import declared_metric
 from ml.tables import SCHEMA, TABLES
 from ml.warehouse import Warehouse
+from ml.warehouse.ansi import same_keys
 
 Array = NDArray[np.float64]
 
@@ -64,7 +65,7 @@ def latest_performance(prediction: Prediction, warehouse: Warehouse) -> pd.DataF
 def _joined(prediction: Prediction, warehouse: Warehouse) -> str:
     """A query of stored predictions with `outcome`, null while open, and `as_of_day`, null without time."""
     quote = warehouse.quote
-    same = " and ".join(f"stored.{quote(key)} = features.{quote(key)}" for key in prediction.keys)
+    same = same_keys(prediction.keys, quote)
     keys = ", ".join(f"stored.{quote(key)}" for key in ["run_id", *prediction.keys])
     slices = "".join(f"features.{quote(name)}, " for name in prediction.slices)
     day = f"cast(stored.{quote(prediction.as_of)} as date)" if prediction.as_of else "cast(null as date)"
