@@ -1,7 +1,8 @@
-"""Writes pages that need nothing else: no script, no network."""
+"""Fills the templates of pages, and writes pages that need nothing else: no script, no network."""
 
 import secrets
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,11 @@ from ml.charts import number
 
 def render(template: str, **content: Any) -> str:  # noqa: ANN401 -- whatever the template shows
     """A template of this package, filled."""
+    return _environment().get_template(template).render(**content)
+
+
+@cache
+def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("ml"),
         autoescape=True,
@@ -20,7 +26,7 @@ def render(template: str, **content: Any) -> str:  # noqa: ANN401 -- whatever th
         lstrip_blocks=True,
     )
     environment.filters["number"] = number
-    return environment.get_template(template).render(**content)
+    return environment
 
 
 def write_page(path: Path, text: str) -> None:

@@ -80,6 +80,11 @@ class Project:
         """Where snapshots for readers are put: var `published`, or `published`."""
         return Path(self._place("published", "published"))
 
+    @property
+    def notes_path(self) -> Path:
+        """What people write on boards: var `notes`, or `warehouse/notes.sqlite`."""
+        return Path(self._place("notes", "warehouse/notes.sqlite"))
+
     @cached_property
     def variables(self) -> dict[str, Any]:
         """Vars of dbt_project.yml, overridden by `--vars`."""

@@ -1,4 +1,6 @@
-"""The commands that reach people: the API, and the tokens of those who may call it."""
+"""The commands that reach people: API and boards, the tokens of those who may see them, and what they write."""
+
+from pathlib import Path
 
 import click
 
@@ -11,7 +13,7 @@ from ml.invocation import Invocation, common, verb
 @click.option("--port", type=click.IntRange(1, 65535), default=8765, help="On which port; 8765 by default.")
 @verb(common())
 def serve(invocation: Invocation, *, host: str, port: int) -> bool:
-    """Serve predictions, metrics and runs of the published snapshot over HTTP (JSON, CSV, Arrow).
+    """Serve the boards of the published snapshot, and its predictions, metrics and runs over HTTP (JSON, CSV, Arrow).
 
     Example: martlet serve --port 8765
     """
@@ -23,7 +25,9 @@ def serve(invocation: Invocation, *, host: str, port: int) -> bool:
 
 @click.command()
 @click.argument("name", required=False)
-@click.option("--scope", multiple=True, help="What it may do: metrics, predictions, score. Give it several times.")
+@click.option(
+    "--scope", multiple=True, help="What it may do: metrics, predictions, score, note, approve. Give it several times."
+)
 @click.option("--role", default="", help="A role of var `roles`, which limits the rows that are seen.")
 @click.option("--revoke", is_flag=True, help="Remove the token.")
 @verb(common())
@@ -51,4 +55,26 @@ def token(invocation: Invocation, *, name: str | None, scope: tuple[str, ...], r
     return True
 
 
-COMMANDS = (serve, token)
+@click.command()
+@click.option(
+    "--to", "folder", type=click.Path(path_type=Path), help="Write each table as a CSV file into this folder."
+)
+@verb(common())
+def notes(invocation: Invocation, *, folder: Path | None) -> bool:
+    """List the notes, targets and decisions that people wrote on boards, or export them as seeds for review.
+
+    Example: martlet notes --to seeds
+    """
+    from ml.boards.notes import Notes
+
+    kept, report = Notes(invocation.project.notes_path), invocation.report
+    if folder is not None:
+        for path, rows in kept.export(folder):
+            report.say(f"{path}: {rows} rows.")
+        return True
+    for title, header, listed in kept.listed():
+        report.table(title, header, listed)
+    return True
+
+
+COMMANDS = (serve, token, notes)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from ml import ledger, state
+from ml.boards.decide import settle_waiting
+from ml.boards.notes import Notes
 from ml.cost import record_steps
 from ml.dbt import Dbt, DbtResult
 from ml.declaration import Prediction, read_predictions, select_predictions
@@ -93,6 +95,9 @@ def _work(
         upstream = [f"+exposure:{prediction.name}" for prediction in predictions] if options.select else []
         _build_models(dbt, project, predictions, report, outcome, upstream)
     with opened(project, wait) as warehouse:
+        for told in settle_waiting(predictions, warehouse, Notes(project.notes_path)):
+            report.say(told)
+            outcome.has_news = True
         if not is_current:
             _profile(warehouse, project, report)
         for prediction in predictions:

@@ -13,7 +13,7 @@ from typing import Any
 from ml.errors import ProjectError
 from ml.words import nearest
 
-SCOPES = ("metrics", "predictions", "score")
+SCOPES = ("metrics", "predictions", "score", "note", "approve")
 
 
 @dataclass(frozen=True)
@@ -62,14 +62,19 @@ class Tokens:
 
     def __init__(self, path: Path) -> None:
         """Nothing is read yet."""
-        self._path = path
+        self.path = path
+        self._read: tuple[int, list[Token]] = (0, [])
 
     def all(self) -> list[Token]:
-        """Every token."""
-        if not self._path.is_file():
+        """Every token; the file is read again when it has changed."""
+        try:
+            changed = self.path.stat().st_mtime_ns
+        except FileNotFoundError:
             return []
-        kept = json.loads(self._path.read_text(encoding="utf-8"))
-        return [Token(**{**one, "scopes": tuple(one["scopes"])}) for one in kept]
+        if self._read[0] != changed:
+            kept = json.loads(self.path.read_text(encoding="utf-8"))
+            self._read = changed, [Token(**{**one, "scopes": tuple(one["scopes"])}) for one in kept]
+        return self._read[1]
 
     def add(self, name: str, scopes: tuple[str, ...], role: str, roles: Mapping[str, Role]) -> str:
         """Make a token; returns its secret, which is kept nowhere.
@@ -103,15 +108,18 @@ class Tokens:
 
     def find(self, secret: str) -> Token | None:
         """The token of a secret."""
-        wanted = _hash(secret)
-        return next((token for token in self.all() if secrets.compare_digest(token.sha256, wanted)), None)
+        return self.of_hash(_hash(secret))
+
+    def of_hash(self, sha256: str) -> Token | None:
+        """The token of a secret of which only the hash is known, unless it is revoked."""
+        return next((token for token in self.all() if secrets.compare_digest(token.sha256, sha256)), None)
 
     def _write(self, tokens: list[Token]) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self._path.with_suffix(".draft")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        draft = self.path.with_suffix(".draft")
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
             json.dump([asdict(token) for token in tokens], file, indent=2)
-        draft.replace(self._path)
+        draft.replace(self.path)
 
 
 def _hash(secret: str) -> str:

@@ -41,10 +41,11 @@ def answer(request: Request, table: pa.Table, form: str, version: str, page: int
         headers["Link"] = f'<{request.url.include_query_params(offset=offset)}>; rel="next"'
     if headers["ETag"] in (request.headers.get("if-none-match") or ""):
         return Response(status_code=304, headers=headers)
-    return Response(_written(table, form), media_type=FORMS[form], headers=headers)
+    return Response(written(table, form), media_type=FORMS[form], headers=headers)
 
 
-def _written(table: pa.Table, form: str) -> bytes:
+def written(table: pa.Table, form: str) -> bytes:
+    """The table in a form: json, csv or arrow."""
     sink = io.BytesIO()
     if form == "csv":
         pyarrow.csv.write_csv(table, sink)

@@ -4,7 +4,7 @@ MetricFlow has no public Python interface; what lies inside is used here and now
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -39,12 +39,37 @@ class RenderOnly:
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric as people know it."""
+    """A metric as people know it.
+
+    Attributes:
+        name: its name.
+        label: its name for people.
+        description: what it means.
+        dimensions: what it can be grouped by.
+        formula: how it is computed.
+        inputs: the metrics that it is computed from.
+        models: the models that its numbers come from.
+        owner: who answers for it.
+        unit: what it is counted in.
+        direction: `up_is_good`, `down_is_good`, or empty.
+        target_rule: how its targets were set.
+        is_stock: whether a period shows its last state, so that the present period is as good as those before.
+        is_defined: whether it is meant for people; others are parts of it.
+    """
 
     name: str
     label: str
     description: str
     dimensions: tuple[str, ...]
+    formula: str = ""
+    inputs: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    owner: str = ""
+    unit: str = ""
+    direction: str = ""
+    target_rule: str = ""
+    is_stock: bool = False
+    is_defined: bool = True
 
 
 class MetricLayer:
@@ -55,22 +80,71 @@ class MetricLayer:
         self.manifest = parse_manifest_from_dbt_generated_manifest(semantic_manifest.read_text())
         self.engine = MetricFlowEngine(SemanticManifestLookup(self.manifest), RenderOnly())
         self._lock = threading.Lock()  # requests come on several threads, and MetricFlow promises nothing
+        self._rendered: dict[tuple[str, ...], str] = {}
 
     @cached_property
-    def metrics(self) -> list[Metric]:
-        """All metrics with the dimensions that each can be grouped by."""
-        found = []
-        for metric in self.manifest.metrics:
+    def metrics(self) -> dict[str, Metric]:
+        """All metrics by name, with the dimensions that each can be grouped by."""
+        measures = {one.name: (one, model) for model in self.manifest.semantic_models for one in model.measures}
+        found = {}
+        for metric in sorted(self.manifest.metrics, key=lambda metric: metric.name):
             with self._lock:
                 dimensions = self.engine.simple_dimensions_for_metrics([metric.name])
-            names = sorted({one.dunder_name for one in dimensions})
-            found.append(Metric(metric.name, metric.label or metric.name, metric.description or "", tuple(names)))
-        return sorted(found, key=lambda metric: metric.name)
+            found[metric.name] = _metric(metric, measures, sorted({one.dunder_name for one in dimensions}))
+        return found
+
+    @cached_property
+    def clocks(self) -> dict[str, list[tuple[str, str]]]:
+        """By metric the relations that it reads, each with the SQL of its time."""
+        measures = {one.name: (one, model) for model in self.manifest.semantic_models for one in model.measures}
+        found = {}
+        for metric in self.manifest.metrics:
+            pairs = []
+            for measure, model in (measures[one.name] for one in metric.type_params.input_measures):
+                name = measure.agg_time_dimension or (model.defaults and model.defaults.agg_time_dimension)
+                (time,) = (one for one in model.dimensions if one.name == name)
+                pairs.append((model.node_relation.relation_name, time.expr or time.name))
+            found[metric.name] = list(dict.fromkeys(pairs))
+        return found
 
     def sql(self, metric: str, *group_by: str, where: Sequence[str] = ()) -> str:
         """The SQL of one metric: the group-by columns, then a column of the metric's name."""
-        request = MetricFlowQueryRequest.create(
-            metric_names=[metric], group_by_names=list(group_by), where_constraints=list(where) or None
-        )
-        with self._lock:
-            return str(self.engine.explain(request).sql_statement.sql)
+        asked = (metric, *group_by, "", *where)
+        if asked not in self._rendered:
+            request = MetricFlowQueryRequest.create(
+                metric_names=[metric], group_by_names=list(group_by), where_constraints=list(where) or None
+            )
+            with self._lock:
+                self._rendered[asked] = str(self.engine.explain(request).sql_statement.sql)
+        return self._rendered[asked]
+
+
+def _metric(metric: Any, measures: Mapping[str, Any], dimensions: Sequence[str]) -> Metric:  # noqa: ANN401 -- theirs
+    meta = metric.config.meta if metric.config else {}
+    parts = metric.type_params
+    found = [measures[one.name] for one in parts.input_measures]
+    ratio = [one.name for one in (parts.numerator, parts.denominator) if one]
+    inputs = ratio or [one.name for one in parts.metrics or []]
+    return Metric(
+        name=metric.name,
+        label=metric.label or metric.name,
+        description=metric.description or "",
+        dimensions=tuple(dimensions),
+        formula=" \N{DIVISION SIGN} ".join(ratio) if ratio else _formula(metric, measures),
+        inputs=tuple(inputs),
+        models=tuple(dict.fromkeys(model.node_relation.alias for _, model in found)),
+        owner=str(meta.get("owner") or ""),
+        unit=str(meta.get("unit") or ""),
+        direction=str(meta.get("direction") or ""),
+        target_rule=str(meta.get("target") or ""),
+        is_stock=any(measure.non_additive_dimension for measure, _ in found),
+        is_defined=bool(meta),
+    )
+
+
+def _formula(metric: Any, measures: Mapping[str, Any]) -> str:  # noqa: ANN401 -- MetricFlow's own class
+    parts = metric.type_params
+    if parts.measure is None:
+        return str(parts.expr or metric.type.value)
+    measure, model = measures[parts.measure.name]
+    return f"{measure.agg.value}({measure.expr or measure.name}) of {model.node_relation.alias}"

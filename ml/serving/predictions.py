@@ -1,6 +1,5 @@
 """The SQL behind prediction routes, with row filters and column masks already in it."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,9 +97,9 @@ def require_filter(prediction: Prediction, reader: SnapshotReader, role: Role) -
         raise ForbiddenError(f"{prediction.name} can't be limited to your rows, so you may not see it.")
 
 
-def shown(table: pa.Table, prediction: Prediction, role: Role, personal: Mapping[str, Sequence[str]]) -> pa.Table:
+def shown(table: pa.Table, prediction: Prediction, role: Role) -> pa.Table:
     """The table without the columns that the role may not see."""
-    hidden = set() if role.personal else set(personal.get(prediction.name, ())) - set(PREDICTION_COLUMNS)
+    hidden = set() if role.personal else set(prediction.personal) - set(PREDICTION_COLUMNS)
     return table.select([name for name in table.column_names if name not in hidden])
 
 

@@ -1,10 +1,15 @@
-"""Starts the API of a project: what it reads, who may call it, and where it listens."""
+"""Starts the API and the boards of a project: what it reads, who may call it, and where it listens."""
 
 import ipaddress
 import json
+from collections.abc import Collection
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
+from ml.boards.declaration import Known, read_boards
+from ml.boards.models import public_models
+from ml.boards.notes import Notes
 from ml.declaration import read_predictions
 from ml.errors import ProjectError
 from ml.project import Project
@@ -13,8 +18,12 @@ from ml.serving.access import Tokens, read_roles
 from ml.warehouse.reader import SnapshotReader
 
 if TYPE_CHECKING:
-    from ml.serving.app import Service
     from ml.serving.metrics import MetricLayer
+    from ml.serving.service import Service
+
+
+# A page elsewhere could lead a browser to this machine under a name of its own.
+LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
 def tokens_of(project: Project) -> Tokens:
@@ -30,29 +39,44 @@ def make_service(project: Project) -> "Service":
         WarehouseError: nothing is published yet.
     """
     try:
-        from ml.serving.app import Service
+        from ml.serving.service import Service
+        from ml.serving.sessions import Sessions
     except ImportError as error:
         raise ProjectError("To serve, install `martlet[serve]`.") from error
     predictions = read_predictions(project.manifest)
-    databases = sorted({str(prediction.database) for prediction in predictions.values() if prediction.database})
-    folder = project.published_directory
-    links = sorted(path for path in folder.glob(f"{project.name}.*") if path.is_symlink())
     exposures = project.manifest.ml_exposures()
+    layer = _layer(project.target_directory / "semantic_manifest.json")
+    models = public_models(project.manifest)
+    metrics = layer.metrics if layer else {}
+    known = Known(
+        models,
+        {name: metric.label for name, metric in metrics.items()},
+        {name: metric.dimensions for name, metric in metrics.items()},
+    )
     log = project.directory / "logs" / "martlet_access.jsonl"
     log.parent.mkdir(parents=True, exist_ok=True)
+    tokens = tokens_of(project)
     return Service(
+        project=project,
         predictions=predictions,
         descriptions={name: exposures[name].get("description") or "" for name in predictions},
-        personal={name: prediction.personal for name, prediction in predictions.items()},
-        reader=SnapshotReader(
-            links[0] if links else folder / project.name, databases[0] if databases else project.name
-        ),
-        layer=_layer(project.target_directory / "semantic_manifest.json"),
-        tokens=tokens_of(project),
+        reader=_reader(project, {model.database for model in models.values()}),
+        layer=layer,
+        models=models,
+        boards=read_boards(project.manifest, known),
+        notes=Notes(project.notes_path),
+        tokens=tokens,
+        sessions=Sessions(tokens.path.with_suffix(".key")),
         roles=read_roles(project.variables),
         log=log,
-        pipelines=project.pipelines_root,
     )
+
+
+def _reader(project: Project, databases: Collection[str]) -> SnapshotReader:
+    """Reads the project's snapshot under the name that its models have the database by."""
+    folder = project.published_directory
+    links = sorted(path for path in folder.glob(f"{project.name}.*") if path.is_symlink())
+    return SnapshotReader(links[0] if links else folder / project.name, min(databases, default=project.name))
 
 
 def serve(project: Project, report: Report, host: str, port: int) -> None:
@@ -62,7 +86,8 @@ def serve(project: Project, report: Report, host: str, port: int) -> None:
         ProjectError: it would listen beyond this machine without any token.
     """
     service = make_service(project)
-    if not _is_loopback(host) and not service.tokens.all():
+    is_local = _is_loopback(host)
+    if not is_local and not service.tokens.all():
         raise ProjectError(
             f"On {host} everybody could read everything: make a token first (`martlet token NAME --scope predictions`)."
         )
@@ -70,8 +95,24 @@ def serve(project: Project, report: Report, host: str, port: int) -> None:
 
     from ml.serving.app import make_app
 
+    Thread(target=warm, args=(service,), daemon=True).start()
+    app = make_app(service, LOCAL_NAMES if is_local else ("*",))
     report.say(f"Serving {service.reader.version} on http://{host}:{port}; /openapi.json tells what. Ctrl-C ends it.")
-    uvicorn.run(make_app(service), host=host, port=port, log_level="warning", server_header=False)
+    uvicorn.run(app, host=host, port=port, log_level="warning", server_header=False)
+
+
+def warm(service: "Service") -> None:
+    """Look at every board once, so that the first visitor does not wait for what all will see."""
+    from ml.boards.board import board_view, choices_of, completed
+    from ml.boards.pages import static_address
+    from ml.boards.state import State
+    from ml.serving.service import Caller
+    from ml.serving.sight import Sight
+
+    static_address("vega.js")
+    sight = Sight(service, Caller(""))
+    for board in service.boards.values():
+        board_view(board, completed(State(), choices_of(board, sight)), sight)
 
 
 def _layer(manifest: Path) -> "MetricLayer | None":

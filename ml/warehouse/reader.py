@@ -1,7 +1,7 @@
 """Reads published snapshots, and nothing else of the host: read-only, external access off, configuration locked."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -35,15 +35,16 @@ class SnapshotReader:
         """The quoted name of a published table."""
         return ".".join(quoted(part) for part in (self._catalog, schema, name))
 
-    def query(self, sql: str, parameters: Sequence[object] = ()) -> pa.Table:
-        """The result of a query.
+    def query(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> pa.Table:
+        """The result of a query, whose parameters are `?` by place or `$name` by name.
 
         Raises:
             WarehouseError: it can't be answered.
         """
+        given = dict(parameters) if isinstance(parameters, Mapping) else list(parameters)
         with self._opened().cursor() as cursor:
             try:
-                return cursor.execute(sql, list(parameters)).to_arrow_table()
+                return cursor.execute(sql, given).to_arrow_table()
             except duckdb.Error as error:
                 raise WarehouseError(f"The snapshot refused: {error}") from error
 

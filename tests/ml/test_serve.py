@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 
 from ml.dbt import Dbt
 from ml.project import Options, open_project
-from ml.serving.app import REQUESTS_A_MINUTE, make_app
+from ml.serving.app import make_app
+from ml.serving.guards import REQUESTS_A_MINUTE
 from ml.serving.serve import make_service
 from tests.ml.conftest import CELLAR, MARTLET, Place
 
@@ -213,7 +214,7 @@ def test_without_a_snapshot_there_is_a_remedy(fresh_cellar: Place) -> None:
 
 def test_the_api_keeps_what_its_document_says(api: TestClient, served: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     caller = token(served, "machine", "--scope", "predictions", "--scope", "metrics", "--scope", "score")
-    monkeypatch.setattr("ml.serving.app.REQUESTS_A_MINUTE", 10**9)
+    monkeypatch.setattr("ml.serving.guards.REQUESTS_A_MINUTE", 10**9)
     schema = schemathesis.openapi.from_asgi("/openapi.json", api.app)
     operations = [result.ok() for result in schema.get_all_operations()]
     assert len(operations) >= 7
