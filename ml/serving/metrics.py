@@ -54,7 +54,7 @@ class Metric:
         direction: `up_is_good`, `down_is_good`, or empty.
         target_rule: how its targets were set.
         is_stock: whether a period shows its last state, so that the present period is as good as those before.
-        is_defined: whether it is meant for people; others are parts of it.
+        is_defined: whether it stands for itself; others are `part_of` a metric, as their `meta` says.
     """
 
     name: str
@@ -138,7 +138,7 @@ def _metric(metric: Any, measures: Mapping[str, Any], dimensions: Sequence[str])
         direction=str(meta.get("direction") or ""),
         target_rule=str(meta.get("target") or ""),
         is_stock=any(measure.non_additive_dimension for measure, _ in found),
-        is_defined=bool(meta),
+        is_defined="part_of" not in meta,
     )
 
 

@@ -10,7 +10,7 @@ function config() {
     : ["#0b57a4", "#b35400", "#12682f", "#a8261b", "#6a3fb5", "#7a6200", "#006d77", "#a3226f"];
   const text = { labelColor: ink, titleColor: ink, labelFontSize: 12, titleFontSize: 12 };
   return {
-    background: null, view: { stroke: null }, font: "system-ui, sans-serif", range: { category },
+    aria: false, background: null, view: { stroke: null }, font: "system-ui, sans-serif", range: { category },
     axis: { ...text, labelOverlap: true, gridColor: line, domainColor: line, tickColor: line }, legend: { ...text, symbolStrokeWidth: 2 }, header: text, axisQuantitative: { tickCount: 5 },
     mark: { color: category[0] }, line: { color: category[0] }, bar: { color: category[0] },
     point: { color: category[0], filled: true }, rule: { color: ink }, text: { color: ink }, title: { color: ink },
@@ -23,6 +23,8 @@ async function draw(place) {
   const options = { mode: "vega-lite", actions: false, renderer: "svg", ast: true, config: config(), tooltip: { theme: dark.matches ? "dark" : "light" } };
   try {
     await window.vegaEmbed(place, spec, options);
+    // The chart has a name, and its numbers stand below it: nobody has to listen to its marks.
+    place.querySelector("svg").setAttribute("aria-hidden", "true");
     place.dataset.drawn = "yes";
   } catch (error) {
     place.textContent = `This chart can't be drawn: ${error.message}`;

@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +13,13 @@ import duckdb
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
+from playwright.sync_api import Browser, sync_playwright
 
 from ml.cli import main
 
 ROOT = Path(__file__).parents[2]
 CELLAR = ROOT / "tests" / "projects" / "cellar"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MARTLET = (sys.executable, "-m", "ml")
 
 
@@ -149,3 +151,21 @@ def built_project(tmp_path_factory: pytest.TempPathFactory) -> Built:
         for name, command in commands.items()
     }
     return Built(ROOT, folder / "warehouse" / "martlet.duckdb", folder / "target", outputs)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """A headless Chromium: the one that `make test` sets up, or one of the machine."""
+    own = ROOT / ".venv" / "chromium"
+    installed = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    if (own / "chromium").is_file():
+        path, brought = str(own / "chromium"), {"LD_LIBRARY_PATH": str(own / "lib"), "FONTCONFIG_PATH": str(own)}
+    elif installed:
+        path, brought = installed, {}
+    else:
+        pytest.fail("There is no Chromium: run `make test`, or install one.")
+    options = ["--headless=shell", "--no-sandbox", "--disable-gpu"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, env={**os.environ, **brought}, args=options)
+        yield browser
+        browser.close()

@@ -13,10 +13,10 @@ from fastapi.testclient import TestClient
 
 pytest.importorskip("metricflow", reason="the extra `metrics` is not installed")
 
-from ml.serving.access import Tokens
-from ml.serving.app import Service, make_app
+from ml.project import Options, open_project
+from ml.serving.app import make_app
 from ml.serving.metrics import MetricLayer
-from ml.warehouse.reader import SnapshotReader
+from ml.serving.serve import make_service
 from tests.ml.conftest import ROOT, Built
 
 # Counted, because dbt 1.11 drops metrics that are written in the newer spec without an error.
@@ -140,11 +140,16 @@ def test_a_ratio_is_not_the_mean_of_its_departments(warehouse: duckdb.DuckDBPyCo
 
 
 def test_the_api_gives_the_numbers_of_the_metric_layer(
-    built_project: Built, layer: MetricLayer, warehouse: duckdb.DuckDBPyConnection, kpis: list[str], tmp_path: Path
+    built_project: Built,
+    layer: MetricLayer,
+    warehouse: duckdb.DuckDBPyConnection,
+    kpis: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    link = built_project.warehouse.parents[1] / "published" / "martlet.duckdb"
-    reader = SnapshotReader(link, str(layer.manifest.semantic_models[0].node_relation.database))
-    service = Service({}, {}, {}, reader, layer, Tokens(tmp_path / "access.json"), {}, tmp_path / "log.jsonl")
+    places = f"published: {built_project.warehouse.parents[1] / 'published'}, access: {tmp_path / 'access.json'}"
+    monkeypatch.setenv("DBT_TARGET_PATH", str(built_project.target))
+    service = make_service(open_project(Options(project_dir=str(ROOT), vars=f"{{{places}}}")))
     with TestClient(make_app(service)) as client:
         listed = {metric["name"]: metric for metric in client.get("/metrics").json()}
         assert set(kpis) <= set(listed)
