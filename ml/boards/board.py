@@ -41,6 +41,21 @@ def _view(tile: AnyTile, board: Board, state: State, sight: Sight) -> TileView:
     return replace(view, notes=tuple(seen))
 
 
+def require_seen(board: Board, name: str, sight: Sight) -> None:
+    """Refuse a tile that the caller does not see.
+
+    Raises:
+        NotFoundError: the board has no such tile.
+        ForbiddenError: the caller may not see it.
+    """
+    tile = board.tile(name)
+    if tile is None:
+        raise NotFoundError(f"The board '{board.name}' has no tile '{name}'.")
+    view = _view(tile, board, State(), sight)
+    if view.refusal:
+        raise ForbiddenError(view.refusal)
+
+
 def choices_of(board: Board, sight: Sight) -> list[tuple[Filter, list[str]]]:
     """The filters of a board, each with the values to choose from."""
     return [(one, sight.choices(one.model, one.name)) for one in board.filters]

@@ -43,7 +43,6 @@ class Model:
         key: its unique id for dbt.
         name: its name.
         relation: as the snapshot quotes it.
-        database: the name of its database.
         description: what one row is.
         owner: who answers for it.
         clock: its `event_time`; empty if it has none.
@@ -56,7 +55,6 @@ class Model:
     key: str
     name: str
     relation: str
-    database: str
     description: str
     owner: str
     clock: str
@@ -66,25 +64,33 @@ class Model:
     path: str
 
 
-def public_models(manifest: Manifest) -> dict[str, Model]:
-    """The models of `access: public` by name."""
+def public_models(manifest: Manifest, published: Mapping[tuple[str, str], Mapping[str, str]]) -> dict[str, Model]:
+    """The models of `access: public` by name.
+
+    Args:
+        manifest: says which they are and what their columns mean.
+        published: the types of columns by schema and table, as readers get them.
+    """
     predicted = set(manifest.downstream(manifest.prediction_sources()))
     found = {}
     for key, node in sorted(manifest.nodes.items()):
         access = (node.get("config") or {}).get("access", node.get("access"))
         if node.get("resource_type") == "model" and access == "public" and node.get("relation_name"):
-            found[node["name"]] = _model(key, node, manifest, is_predicted=key in predicted)
+            types = published.get((node["schema"], node.get("alias") or node["name"]))
+            found[node["name"]] = _model(key, node, manifest, types, is_predicted=key in predicted)
     return found
 
 
-def _model(key: str, node: Node, manifest: Manifest, *, is_predicted: bool) -> Model:
-    columns = [_column(one) for one in (node.get("columns") or {}).values()]
+def _model(key: str, node: Node, manifest: Manifest, types: Mapping[str, str] | None, *, is_predicted: bool) -> Model:
+    described = {one["name"]: one for one in (node.get("columns") or {}).values()}
+    if types is None:  # not published yet
+        types = {name: str(one.get("data_type") or "") for name, one in described.items()}
+    columns = [_column(name, type_, described.get(name, {})) for name, type_ in types.items()]
     config = node.get("config") or {}
     return Model(
         key=key,
         name=node["name"],
         relation=node["relation_name"],
-        database=str(node.get("database") or ""),
         description=node.get("description") or "",
         owner=str((config.get("meta") or {}).get("owner") or ""),
         clock=config.get("event_time") or "",
@@ -95,12 +101,12 @@ def _model(key: str, node: Node, manifest: Manifest, *, is_predicted: bool) -> M
     )
 
 
-def _column(node: Node) -> ModelColumn:
+def _column(name: str, type_: str, node: Node) -> ModelColumn:
     meta = (node.get("config") or {}).get("meta") or node.get("meta") or {}
     return ModelColumn(
-        node["name"],
+        name,
         node.get("description") or "",
-        str(node.get("data_type") or "").lower(),
+        type_.lower(),
         str(meta.get("unit") or ""),
         str(meta.get("described_in") or ""),
     )

@@ -11,7 +11,7 @@ from fastapi import Depends, FastAPI, Form, Request, Response
 from fastapi.responses import FileResponse, RedirectResponse
 
 from ml.boards.about import about_metric, about_model
-from ml.boards.board import board_view, choices_of, completed, file_of
+from ml.boards.board import board_view, choices_of, completed, file_of, require_seen
 from ml.boards.decide import DECIDE, decide
 from ml.boards.declaration import MetricTile
 from ml.boards.notes import PENDING, Decision, Note, Target, now
@@ -142,7 +142,7 @@ def _add_writing(app: FastAPI, service: Service, seen_by: Callable[[Request], Si
         query: Optional = "",
     ) -> Response:
         _require_own_form(sight.caller, csrf, "note")
-        _require_tile(service, name, tile)
+        require_seen(service.board(name), tile, sight)
         about = date.fromisoformat(about_date).isoformat() if about_date else ""
         service.notes.add(Note(name, tile, about, note.strip(), sight.caller.name, now()))
         return RedirectResponse(_inside(f"/boards/{name}{query}#{tile}"), 303)
@@ -226,11 +226,6 @@ def _require_own_form(caller: Caller, csrf: str, scope: str = "") -> None:
         raise ForbiddenError("This form was not sent from the page that you looked at. Load the page again.")
     if scope:
         caller.require(scope)
-
-
-def _require_tile(service: Service, name: str, tile: str) -> None:
-    if service.board(name).tile(tile) is None:
-        raise NotFoundError(f"The board '{name}' has no tile '{tile}'.")
 
 
 def _inside(address: str) -> str:

@@ -2,7 +2,6 @@
 
 import ipaddress
 import json
-from collections.abc import Collection
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from ml.boards.notes import Notes
 from ml.declaration import read_predictions
 from ml.errors import ProjectError
 from ml.project import Project
+from ml.publishing.tables import PUBLISHED_AT
 from ml.report import Report
 from ml.serving.access import Tokens, read_roles
 from ml.warehouse.reader import SnapshotReader
@@ -46,7 +46,8 @@ def make_service(project: Project) -> "Service":
     predictions = read_predictions(project.manifest)
     exposures = project.manifest.ml_exposures()
     layer = _layer(project.target_directory / "semantic_manifest.json")
-    models = public_models(project.manifest)
+    reader = _reader(project)
+    models = public_models(project.manifest, _published(reader))
     metrics = layer.metrics if layer else {}
     known = Known(
         models,
@@ -60,7 +61,7 @@ def make_service(project: Project) -> "Service":
         project=project,
         predictions=predictions,
         descriptions={name: exposures[name].get("description") or "" for name in predictions},
-        reader=_reader(project, {model.database for model in models.values()}),
+        reader=reader,
         layer=layer,
         models=models,
         boards=read_boards(project.manifest, known),
@@ -72,8 +73,18 @@ def make_service(project: Project) -> "Service":
     )
 
 
-def _reader(project: Project, databases: Collection[str]) -> SnapshotReader:
+def _published(reader: SnapshotReader) -> dict[tuple[str, str], dict[str, str]]:
+    """What readers get, without what publishing adds to each row."""
+    return {
+        table: {name: type_ for name, type_ in columns.items() if name != PUBLISHED_AT}
+        for table, columns in reader.columns().items()
+    }
+
+
+def _reader(project: Project) -> SnapshotReader:
     """Reads the project's snapshot under the name that its models have the database by."""
+    models = (node for node in project.manifest.nodes.values() if node.get("relation_name"))
+    databases = {str(node["database"]) for node in models if node.get("resource_type") == "model"}
     folder = project.published_directory
     links = sorted(path for path in folder.glob(f"{project.name}.*") if path.is_symlink())
     return SnapshotReader(links[0] if links else folder / project.name, min(databases, default=project.name))

@@ -35,6 +35,15 @@ class SnapshotReader:
         """The quoted name of a published table."""
         return ".".join(quoted(part) for part in (self._catalog, schema, name))
 
+    def columns(self) -> dict[tuple[str, str], dict[str, str]]:
+        """The types of all columns by schema and table."""
+        found: dict[tuple[str, str], dict[str, str]] = {}
+        sql = "select schema_name, table_name, column_name, data_type from duckdb_columns() where database_name = ?"
+        for row in self.query(f"{sql} order by table_oid, column_index", [self._catalog]).to_pylist():
+            schema, table, column, type_ = row.values()
+            found.setdefault((schema, table), {})[column] = type_
+        return found
+
     def query(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> pa.Table:
         """The result of a query, whose parameters are `?` by place or `$name` by name.
 
