@@ -36,7 +36,7 @@ def token(invocation: Invocation, *, name: str | None, scope: tuple[str, ...], r
 
     Example: martlet token spreadsheet --scope predictions
     """
-    from ml.serving.access import read_roles
+    from ml.reading.access import read_roles
     from ml.serving.serve import tokens_of
 
     project, report = invocation.project, invocation.report

@@ -7,11 +7,11 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from ml.boards import periods
-from ml.boards.models import Model
 from ml.manifest import Node, martlet_meta
-from ml.serving.metrics import Metric
-from ml.serving.model_rows import visible_columns
-from ml.serving.sight import Sight
+from ml.reading.metrics import Metric
+from ml.reading.model_rows import visible_columns
+from ml.reading.models import Model
+from ml.reading.sight import Sight
 
 DIRECTIONS = {"up_is_good": "more is better", "down_is_good": "less is better"}
 
@@ -51,9 +51,9 @@ def about_metric(metric: Metric, sight: Sight) -> About:
         "Target": (Link(metric.target_rule),),
         "Data until": (Link(periods.long(last) if last else ""),),
         "Can be cut by": tuple(Link(name) for name in metric.dimensions),
-        "Snapshot": (Link(sight.service.reader.version),),
+        "Snapshot": (Link(sight.library.reader.version),),
     }
-    models = [sight.service.models[name] for name in metric.models if name in sight.service.models]
+    models = [sight.library.models[name] for name in metric.models if name in sight.library.models]
     return About(
         "metric",
         metric.name,
@@ -74,7 +74,7 @@ def about_model(model: Model, sight: Sight) -> About:
         "Clock": (Link(model.clock),),
         "Data until": (Link(periods.long(last) if last else ""),),
         "Declared in": (Link(model.path),),
-        "Snapshot": (Link(sight.service.reader.version),),
+        "Snapshot": (Link(sight.library.reader.version),),
     }
     seen = visible_columns(model, sight.caller.role, tuple(model.columns))
     columns = tuple((name, model.columns[name].type, _text(model.columns[name].description)) for name in seen)
@@ -94,7 +94,7 @@ def _text(markdown: str) -> Markup:
 
 def _lineage(models: list[Model], sight: Sight) -> tuple[tuple[str, tuple[Link, ...]], ...]:
     """What models read, directly or not, by layer."""
-    manifest = sight.service.project.manifest
+    manifest = sight.library.manifest
     layers: dict[str, dict[str, Link]] = {}
     for model in models:
         layers.setdefault("models", {})[model.name] = _link(model.name, sight)
@@ -115,4 +115,4 @@ def _place(node: Node, sight: Sight) -> tuple[str, Link]:
 
 
 def _link(name: str, sight: Sight) -> Link:
-    return Link(name, f"/about/model/{name}" if name in sight.service.models else "")
+    return Link(name, f"/about/model/{name}" if name in sight.library.models else "")

@@ -1,85 +1,118 @@
-"""All tiles of a board as somebody sees them, and the file of each."""
+"""A board and its tiles, as declared."""
 
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-import pyarrow as pa
+from ml.declaration import Owner
 
-from ml.boards import metric_tiles, model_tiles
-from ml.boards.declaration import AnyTile, Board, Filter, MetricTile, ModelTile
-from ml.boards.metric_tiles import metric_view
-from ml.boards.model_tiles import model_view
-from ml.boards.run_tiles import runs_view
-from ml.boards.state import State
-from ml.boards.views import TileView
-from ml.errors import ForbiddenError, NotFoundError
-from ml.serving.sight import Sight
-
-MOST_FILED = 1_000_000  # rows of a CSV file
-WORKERS = ThreadPoolExecutor(2, thread_name_prefix="tiles")
+Where = tuple[tuple[str, tuple[str, ...]], ...]
 
 
-def board_view(board: Board, state: State, sight: Sight) -> list[TileView]:
-    """The tiles of a board in their order; one that may not be seen says so."""
-    return list(WORKERS.map(lambda tile: _view(tile, board, state, sight), board.tiles))
+@dataclass(frozen=True)
+class Filter:
+    """A choice for the whole board.
 
-
-def _view(tile: AnyTile, board: Board, state: State, sight: Sight) -> TileView:
-    try:
-        if isinstance(tile, MetricTile):
-            view = metric_view(tile, board, state, sight)
-            view = replace(view, targets=() if sight.caller.role.rows else metric_tiles.targets_written(tile, sight))
-        elif isinstance(tile, ModelTile):
-            view = model_view(tile, board, state, sight)
-        else:
-            view = runs_view(tile, board, state, sight)
-    except ForbiddenError as error:
-        return TileView(tile.name, tile.label, tile.text, refusal=str(error))
-    notes = [note for note in sight.service.notes.notes(board.name) if note.tile == tile.name]
-    # A note may tell of rows that a role does not see.
-    seen = [note for note in notes if not sight.caller.role.rows or note.author == sight.caller.name]
-    return replace(view, notes=tuple(seen))
-
-
-def require_seen(board: Board, name: str, sight: Sight) -> None:
-    """Refuse a tile that the caller does not see.
-
-    Raises:
-        NotFoundError: the board has no such tile.
-        ForbiddenError: the caller may not see it.
+    Its values are those of the column of its name in a model. It limits tiles of models that have such a column, and
+    metrics that have one of the dimensions.
     """
-    tile = board.tile(name)
-    if tile is None:
-        raise NotFoundError(f"The board '{board.name}' has no tile '{name}'.")
-    view = _view(tile, board, State(), sight)
-    if view.refusal:
-        raise ForbiddenError(view.refusal)
+
+    name: str
+    label: str
+    model: str
+    dimensions: tuple[str, ...] = ()
+    is_required: bool = False
 
 
-def choices_of(board: Board, sight: Sight) -> list[tuple[Filter, list[str]]]:
-    """The filters of a board, each with the values to choose from."""
-    return [(one, sight.choices(one.model, one.name)) for one in board.filters]
+@dataclass(frozen=True)
+class Targets:
+    """Where targets of metrics stand: a model with columns for the metric's name, the period's start and the value."""
+
+    model: str
+    metric: str
+    starts_on: str
+    value: str
+    grain: str
 
 
-def completed(state: State, choices: list[tuple[Filter, list[str]]]) -> State:
-    """The choices of somebody, with the first value where one has to be chosen."""
-    first = {one.name: tuple(values[:1]) for one, values in choices if one.is_required and values}
-    return replace(state, chosen={**first, **state.chosen})
+@dataclass(frozen=True)
+class Annotations:
+    """What happened: a model with a column for the day, and one that says what it was; `name` says what all are."""
+
+    model: str
+    date: str
+    label: str
+    name: str
 
 
-def file_of(board: Board, name: str, state: State, sight: Sight) -> pa.Table:
-    """What the file of a tile holds: all of its rows as they are in the snapshot.
+@dataclass(frozen=True)
+class Tile:
+    """What all tiles have; `chart` is in Vega-Lite's terms, where the default does not do."""
 
-    Raises:
-        NotFoundError: the board has no such tile, or it has no rows.
-        ForbiddenError: the caller may not see them.
-    """
-    tile = board.tile(name)
-    if isinstance(tile, MetricTile):
-        question, _ = metric_tiles.asked_of(tile, board, state, sight.metric(tile.metric))
-        return sight.metric_rows(question)
-    if isinstance(tile, ModelTile):
-        question_, _ = model_tiles.asked_of(tile, board, state, sight.model(tile.model))
-        columns = tile.columns if not tile.chart else question_.columns
-        return sight.rows(tile.model, replace(question_, columns=columns, limit=MOST_FILED))
-    raise NotFoundError(f"The board '{board.name}' has no rows called '{name}'.")
+    name: str
+    label: str
+    text: str = ""
+    is_wide: bool = False
+    where: Where = ()
+    chart: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MetricTile(Tile):
+    """A metric: its last value and its course, or with `by` its course by the values of a dimension."""
+
+    metric: str = ""
+    grain: str = "month"
+    by: str = ""
+    series: int = 8
+
+
+@dataclass(frozen=True)
+class ModelTile(Tile):
+    """A public model: a table to search and sort, or a chart of it. `order` may say `-column` for the highest first."""
+
+    model: str = ""
+    columns: tuple[str, ...] = ()
+    order: tuple[str, ...] = ()
+    rows: int = 10
+    follows_dates: bool = True
+
+
+@dataclass(frozen=True)
+class RunsTile(Tile):
+    """Training runs, what was decided about each, and what waits for a decision."""
+
+
+AnyTile = MetricTile | ModelTile | RunsTile
+
+
+@dataclass(frozen=True)
+class Board:
+    """A page of tiles."""
+
+    name: str
+    label: str
+    description: str
+    owner: Owner
+    path: str
+    tiles: tuple[AnyTile, ...]
+    filters: tuple[Filter, ...] = ()
+    targets: Targets | None = None
+    annotations: Annotations | None = None
+
+    def tile(self, name: str) -> AnyTile | None:
+        """A tile by its name."""
+        return next((tile for tile in self.tiles if tile.name == name), None)
+
+
+def fields_of(chart: object) -> Iterator[str]:
+    """The columns that a chart names, at any depth."""
+    if isinstance(chart, Mapping):
+        for key, value in chart.items():
+            if key == "field" and isinstance(value, str):
+                yield value
+            else:
+                yield from fields_of(value)
+    elif isinstance(chart, list):
+        for value in chart:
+            yield from fields_of(value)

@@ -6,8 +6,8 @@ from decimal import Decimal
 from math import isfinite
 from typing import Any
 
-from ml.boards.models import Model, ModelColumn
 from ml.boards.numbers import vega_format
+from ml.reading.models import Model, ModelColumn
 
 Rows = Sequence[Mapping[str, Any]]
 HEIGHT = 180

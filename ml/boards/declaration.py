@@ -1,14 +1,26 @@
-"""Boards as declared: exposures of `type: dashboard`, whose tiles name metrics and public models, never SQL."""
+"""Reads boards: exposures of `type: dashboard`, whose tiles name metrics and public models, never SQL."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from ml.boards.models import Model, words
+from ml.boards.board import (
+    Annotations,
+    AnyTile,
+    Board,
+    Filter,
+    MetricTile,
+    ModelTile,
+    RunsTile,
+    Targets,
+    Where,
+    fields_of,
+)
 from ml.declaration import Owner, check_keys, check_word
 from ml.errors import DeclarationError
 from ml.manifest import Manifest, Node, martlet_meta
+from ml.reading.models import Model, words
 from ml.words import nearest
 
 GRAINS = ("day", "week", "month", "quarter", "year")
@@ -59,103 +71,6 @@ MODEL_KEYS: dict[str, tuple[type, ...]] = {
     "follows_dates": (bool,),
 }
 RUNS_KEYS: dict[str, tuple[type, ...]] = {**TILE_KEYS, "show": (str,)}
-Where = tuple[tuple[str, tuple[str, ...]], ...]
-
-
-@dataclass(frozen=True)
-class Filter:
-    """A choice for the whole board.
-
-    Its values are those of the column of its name in a model. It limits tiles of models that have such a column, and
-    metrics that have one of the dimensions.
-    """
-
-    name: str
-    label: str
-    model: str
-    dimensions: tuple[str, ...] = ()
-    is_required: bool = False
-
-
-@dataclass(frozen=True)
-class Targets:
-    """Where targets of metrics stand: a model with columns for the metric's name, the period's start and the value."""
-
-    model: str
-    metric: str
-    starts_on: str
-    value: str
-    grain: str
-
-
-@dataclass(frozen=True)
-class Annotations:
-    """What happened: a model with a column for the day, and one that says what it was; `name` says what all are."""
-
-    model: str
-    date: str
-    label: str
-    name: str
-
-
-@dataclass(frozen=True)
-class Tile:
-    """What all tiles have; `chart` is in Vega-Lite's terms, where the default does not do."""
-
-    name: str
-    label: str
-    text: str = ""
-    is_wide: bool = False
-    where: Where = ()
-    chart: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class MetricTile(Tile):
-    """A metric: its last value and its course, or with `by` its course by the values of a dimension."""
-
-    metric: str = ""
-    grain: str = "month"
-    by: str = ""
-    series: int = 8
-
-
-@dataclass(frozen=True)
-class ModelTile(Tile):
-    """A public model: a table to search and sort, or a chart of it. `order` may say `-column` for the highest first."""
-
-    model: str = ""
-    columns: tuple[str, ...] = ()
-    order: tuple[str, ...] = ()
-    rows: int = 10
-    follows_dates: bool = True
-
-
-@dataclass(frozen=True)
-class RunsTile(Tile):
-    """Training runs, what was decided about each, and what waits for a decision."""
-
-
-AnyTile = MetricTile | ModelTile | RunsTile
-
-
-@dataclass(frozen=True)
-class Board:
-    """A page of tiles."""
-
-    name: str
-    label: str
-    description: str
-    owner: Owner
-    path: str
-    tiles: tuple[AnyTile, ...]
-    filters: tuple[Filter, ...] = ()
-    targets: Targets | None = None
-    annotations: Annotations | None = None
-
-    def tile(self, name: str) -> AnyTile | None:
-        """A tile by its name."""
-        return next((tile for tile in self.tiles if tile.name == name), None)
 
 
 @dataclass(frozen=True)
@@ -314,19 +229,6 @@ def _where(settings: Mapping[str, Any], check: Callable[[str], str]) -> Where:
 def _text(value: object) -> str:
     """As the database writes a value as text."""
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def fields_of(chart: object) -> Iterator[str]:
-    """The columns that a chart names, at any depth."""
-    if isinstance(chart, Mapping):
-        for key, value in chart.items():
-            if key == "field" and isinstance(value, str):
-                yield value
-            else:
-                yield from fields_of(value)
-    elif isinstance(chart, list):
-        for value in chart:
-            yield from fields_of(value)
 
 
 def _filter(settings: dict[str, Any], known: Known, place: str) -> Filter:

@@ -6,16 +6,16 @@ from datetime import date, timedelta
 from typing import Any
 
 from ml.boards import charts, periods
-from ml.boards.declaration import Annotations, Board, MetricTile
-from ml.boards.notes import Target
+from ml.boards.board import Annotations, Board, MetricTile
+from ml.boards.notes import Notes
 from ml.boards.numbers import MINUS, change, shown
 from ml.boards.state import State
 from ml.boards.views import Cell, Comparison, Head, Table, TileView
 from ml.errors import ForbiddenError
-from ml.serving.metric_rows import MetricQuestion
-from ml.serving.metrics import Metric
-from ml.serving.model_rows import ModelQuestion
-from ml.serving.sight import Sight
+from ml.reading.metric_rows import MetricQuestion
+from ml.reading.metrics import Metric
+from ml.reading.model_rows import ModelQuestion
+from ml.reading.sight import Sight
 
 MOST_EVENTS = 60
 FUTURE_TARGETS = 3
@@ -30,7 +30,7 @@ class Point:
     value: float | None
 
 
-def metric_view(tile: MetricTile, board: Board, state: State, sight: Sight) -> TileView:
+def metric_view(tile: MetricTile, board: Board, state: State, sight: Sight, notes: Notes) -> TileView:
     """A tile of a metric with the data that the caller may see.
 
     Raises:
@@ -40,13 +40,17 @@ def metric_view(tile: MetricTile, board: Board, state: State, sight: Sight) -> T
     question, remarks = asked_of(tile, board, state, metric)
     last = sight.last_day(metric.name)
     found, is_partial = _finished(_points(tile, metric, sight, question), tile, metric, last)
-    targets = {} if tile.by or question.where else _targets(tile, board, sight)
+    written = {} if sight.caller.role.rows else notes.targets(tile.metric, tile.grain)
+    published = {} if sight.caller.role.rows else _targets(tile, board, sight)
+    # A target holds for the whole only.
+    targets = {} if tile.by or question.where else published | {day: one.target_value for day, one in written.items()}
     events = _events(board.annotations, found, sight) if found else []
     common: dict[str, Any] = {
         "about": f"/about/metric/{metric.name}",
         "owner": metric.owner,
         "until": periods.long(last) if last else "",
         "remarks": tuple(remarks),
+        "targets": tuple(written[day] for day in sorted(written, reverse=True)),
     }
     if tile.by:
         return _by_series(tile, metric, found, events, common)
@@ -96,18 +100,14 @@ def _finished(points: list[Point], tile: MetricTile, metric: Metric, last: date 
 
 
 def _targets(tile: MetricTile, board: Board, sight: Sight) -> dict[date, float]:
-    """The targets by period: as published, and over them what people have set since. They hold for the whole only."""
-    if sight.caller.role.rows:
-        return {}
-    found = {}
+    """The published targets by period."""
     where = board.targets
-    if where is not None and where.grain == tile.grain:
-        columns = (where.starts_on, where.value)
-        question = ModelQuestion(columns, where=((where.metric, (tile.metric,)),))
-        rows = sight.rows(where.model, question).to_pylist()
-        found = {row[columns[0]]: float(row[columns[1]]) for row in rows if row[columns[1]] is not None}
-    written = sight.service.notes.targets(tile.metric, tile.grain)
-    return found | {day: target.target_value for day, target in written.items()}
+    if where is None or where.grain != tile.grain:
+        return {}
+    columns = (where.starts_on, where.value)
+    question = ModelQuestion(columns, where=((where.metric, (tile.metric,)),))
+    rows = sight.rows(where.model, question).to_pylist()
+    return {row[columns[0]]: float(row[columns[1]]) for row in rows if row[columns[1]] is not None}
 
 
 def _events(annotations: Annotations | None, points: list[Point], sight: Sight) -> list[dict[str, object]]:
@@ -255,9 +255,3 @@ def _pivoted(tile: MetricTile, metric: Metric, points: list[Point], series: list
         for day in days
     ]
     return Table((Head("Period"), *(Head(name, is_number=True) for name in series)), tuple(rows), len(rows))
-
-
-def targets_written(tile: MetricTile, sight: Sight) -> tuple[Target, ...]:
-    """What people have set as targets of a tile's metric, the newest period first."""
-    written = sight.service.notes.targets(tile.metric, tile.grain)
-    return tuple(written[day] for day in sorted(written, reverse=True))

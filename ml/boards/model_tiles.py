@@ -5,13 +5,13 @@ from dataclasses import replace
 import pyarrow as pa
 
 from ml.boards import charts, periods
-from ml.boards.declaration import Board, ModelTile, fields_of
-from ml.boards.models import Model, words
+from ml.boards.board import Board, ModelTile, fields_of
 from ml.boards.numbers import cell
 from ml.boards.state import State
 from ml.boards.views import Cell, Head, Table, TileView
-from ml.serving.model_rows import ModelQuestion
-from ml.serving.sight import Sight
+from ml.reading.model_rows import ModelQuestion
+from ml.reading.models import Model, words
+from ml.reading.sight import Sight
 
 MOST_CHARTED = 5000
 MOST_LISTED = 200  # of a chart's rows on the page; the CSV file has all
@@ -123,9 +123,9 @@ def _cells(table: pa.Table, model: Model, sight: Sight) -> tuple[tuple[Cell, ...
 
 def _cell(name: str, value: object, model: Model, sight: Sight) -> Cell:
     column = model.columns[name]
-    if isinstance(value, str) and name == RUN_ID and sight.service.card(value):
+    if isinstance(value, str) and name == RUN_ID and sight.library.card(value):
         return Cell(value, link=f"/cards/{value}")
-    if isinstance(value, str) and column.described_in in sight.service.models:
+    if isinstance(value, str) and column.described_in in sight.library.models:
         return Cell(words(value), link=f"/about/model/{column.described_in}#{value}")
     is_key = name.endswith("_id") and value is not None
     return Cell(str(value) if is_key else cell(value, column.unit), column.is_number)

@@ -2,44 +2,43 @@
 
 from typing import Any
 
-from ml.boards.declaration import Board, RunsTile
-from ml.boards.notes import Decision
+from ml.boards.board import RunsTile
+from ml.boards.notes import Decision, Notes
 from ml.boards.numbers import cell
 from ml.boards.state import State
 from ml.boards.views import RunView, TileView
 from ml.charts import number
 from ml.errors import ForbiddenError
-from ml.serving.sight import Sight
+from ml.reading.sight import Sight
 from ml.tables import SCHEMA
 
 MOST_RUNS = 50
 REQUESTED = "requested"
 
 
-def runs_view(tile: RunsTile, board: Board, state: State, sight: Sight) -> TileView:
+def runs_view(tile: RunsTile, state: State, sight: Sight, notes: Notes) -> TileView:
     """The newest runs, those of the prediction that a filter `prediction_name` chooses.
 
     Raises:
         ForbiddenError: runs tell of all rows, and the caller sees some only.
     """
-    del board
     sight.caller.require("predictions")
     if sight.caller.role.rows:
         raise ForbiddenError("Runs can't be limited to your rows, so you may not see them.")
     chosen = state.chosen.get("prediction_name", ())
     rows = [row for row in _runs(sight) if not chosen or row["prediction"] in chosen]
-    written = {one.run_id: one for one in sight.service.notes.decisions()}
+    written = {one.run_id: one for one in notes.decisions()}
     runs = tuple(_run(row, written.get(row["run_id"]), sight) for row in rows[:MOST_RUNS])
     owners = dict.fromkeys(
-        sight.service.predictions[row["prediction"]].owner.name
+        sight.library.predictions[row["prediction"]].owner.name
         for row in rows
-        if row["prediction"] in sight.service.predictions
+        if row["prediction"] in sight.library.predictions
     )
     return TileView(tile.name, tile.label, tile.text, is_wide=True, owner=", ".join(owners), runs=runs)
 
 
 def _runs(sight: Sight) -> list[dict[str, Any]]:
-    reader = sight.service.reader
+    reader = sight.library.reader
     tables = {name: reader.table(SCHEMA, name) for name in ("runs", "metrics", "decisions", "promotions")}
     sql = f"""
         with decided as (
@@ -64,7 +63,7 @@ def _runs(sight: Sight) -> list[dict[str, Any]]:
         left join champions on runs.run_id = champions.run_id
         order by runs.finished_at desc, runs.run_id
     """
-    rows: list[dict[str, Any]] = sight.service.reader.query(sql).to_pylist()
+    rows: list[dict[str, Any]] = sight.library.reader.query(sql).to_pylist()
     return rows
 
 
@@ -83,5 +82,5 @@ def _run(row: dict[str, Any], written: Decision | None, sight: Sight) -> RunView
         baseline=f"{number(row['baseline_value'])} ({row['baseline']})",
         state=state,
         waits=row["state"] == REQUESTED and is_open,
-        card=f"/cards/{row['run_id']}" if sight.service.card(row["run_id"]) else "",
+        card=f"/cards/{row['run_id']}" if sight.library.card(row["run_id"]) else "",
     )

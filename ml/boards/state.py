@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from urllib.parse import urlencode
 
-from ml.boards.declaration import Board
+from ml.boards.board import Board
 from ml.errors import DataError
 
 

@@ -9,12 +9,14 @@ from pydantic import BaseModel, Field
 
 from ml import __version__
 from ml.declaration import Prediction
-from ml.errors import ForbiddenError, NotFoundError
+from ml.errors import ForbiddenError
+from ml.reading.caller import Caller
+from ml.reading.metric_rows import MetricQuestion
+from ml.reading.predictions import Question, prediction_rows, require_filter, shown
+from ml.reading.sight import Sight
 from ml.serving.answers import FORMS, answer, plain
 from ml.serving.callers import may
-from ml.serving.metric_rows import MetricQuestion, metric_rows
-from ml.serving.predictions import Question, prediction_rows, require_filter, shown
-from ml.serving.service import Caller, Service
+from ml.serving.service import Service
 from ml.tables import SCHEMA
 
 MOST_ROWS = 10_000  # of one page
@@ -51,7 +53,7 @@ def add_api(app: FastAPI, service: Service) -> None:
 
     @app.get("/health", summary="Whether the service answers, and from which snapshot", responses={429: ERRORS[429]})
     def health() -> dict[str, str]:
-        return {"status": "ok", "snapshot": service.reader.version, "version": __version__}
+        return {"status": "ok", "snapshot": service.library.reader.version, "version": __version__}
 
 
 def _add_runs(app: FastAPI, service: Service) -> None:
@@ -67,14 +69,14 @@ def _add_runs(app: FastAPI, service: Service) -> None:
         if caller.role.rows:
             raise ForbiddenError("This can't be limited to your rows, so you may not see it.")
         where, parameters = ("where prediction = ?", [prediction]) if prediction else ("", [])
-        table = service.reader.query(
+        table = service.library.reader.query(
             f"select run_id, prediction, started_at, finished_at, estimator, metric, rows_trained, rows_tested, "
             f"is_good, feature_model, git_commit, data_fingerprint, core_seconds "
-            f"from {service.reader.table(SCHEMA, 'runs')} {where} "
+            f"from {service.library.reader.table(SCHEMA, 'runs')} {where} "
             f"order by finished_at desc, run_id limit {limit} offset {offset}",
             parameters,
         )
-        return answer(request, table, format, service.reader.version, limit)
+        return answer(request, table, format, service.library.reader.version, limit)
 
 
 def _add_predictions(app: FastAPI, service: Service) -> None:
@@ -84,13 +86,13 @@ def _add_predictions(app: FastAPI, service: Service) -> None:
             {
                 "name": one.name,
                 "label": one.label,
-                "description": service.descriptions.get(one.name, ""),
+                "description": service.library.manifest.ml_exposures()[one.name].get("description") or "",
                 "owner": one.owner.name,
                 "task": one.task,
                 "entity": list(one.entity),
                 "as_of": one.as_of,
             }
-            for one in service.predictions.values()
+            for one in service.library.predictions.values()
         ]
 
     @app.get("/predictions/{name}", summary="Predictions, a page at a time", responses=ROWS, response_class=Response)
@@ -121,7 +123,7 @@ def _add_predictions(app: FastAPI, service: Service) -> None:
         as_of: Annotated[date | None, Query(description="The as-of; all by default.")] = None,
         format: Form = "json",  # noqa: A002 -- the name that callers see
     ) -> Response:
-        values = _entity(service.prediction(name), entity)
+        values = _entity(service.library.prediction(name), entity)
         question = Question(values, as_of.isoformat() if as_of else None, limit=MOST_ROWS)
         return _answer(request, service, name, caller, question, format)
 
@@ -131,12 +133,12 @@ def _add_what_if(app: FastAPI, service: Service) -> None:
     def scored(name: str, asked: WhatIf, caller: Annotated[Caller, Depends(may(service, "score"))]) -> dict[str, Any]:
         from ml.serving.whatif import what_if
 
-        prediction, root = service.prediction(name), service.project.pipelines_root
-        require_filter(prediction, service.reader, caller.role)
+        prediction, root = service.library.prediction(name), service.project.pipelines_root
+        require_filter(prediction, service.library.reader, caller.role)
         values = _entity(prediction, asked.entity) if asked.entity else ()
         if caller.role.rows and not values:
             raise ForbiddenError("Your role may ask about entities alone: name one.")
-        return plain(what_if(prediction, service.reader, caller.role, root, values, asked.features))
+        return plain(what_if(prediction, service.library.reader, caller.role, root, values, asked.features))
 
 
 def _entity(prediction: Prediction, text: str) -> tuple[str, ...]:
@@ -152,9 +154,9 @@ def _entity(prediction: Prediction, text: str) -> tuple[str, ...]:
 
 
 def _answer(request: Request, service: Service, name: str, caller: Caller, question: Question, form: str) -> Response:
-    prediction, version = service.prediction(name), service.reader.version
-    require_filter(prediction, service.reader, caller.role)
-    table = prediction_rows(prediction, service.reader, caller.role, question)
+    prediction, version = service.library.prediction(name), service.library.reader.version
+    require_filter(prediction, service.library.reader, caller.role)
+    table = prediction_rows(prediction, service.library.reader, caller.role, question)
     if question.entity and not table.num_rows:
         raise HTTPException(404, f"No prediction of {name} is stored for {'/'.join(question.entity)}.")
     table = shown(table, prediction, caller.role)
@@ -164,7 +166,11 @@ def _answer(request: Request, service: Service, name: str, caller: Caller, quest
 def _add_metrics(app: FastAPI, service: Service) -> None:
     @app.get("/metrics", summary="The metrics, and what each can be grouped by", responses=ERRORS)
     def metrics(caller: Annotated[Caller, Depends(may(service, "metrics"))]) -> list[dict[str, Any]]:
-        return [] if service.layer is None else [asdict(metric) for metric in service.layer.metrics.values()]
+        return (
+            []
+            if service.library.layer is None
+            else [asdict(metric) for metric in service.library.layer.metrics.values()]
+        )
 
     @app.get("/metrics/{name}", summary="The values of a metric", responses=ROWS, response_class=Response)
     def values(
@@ -181,8 +187,6 @@ def _add_metrics(app: FastAPI, service: Service) -> None:
         offset: Offset = 0,
         format: Form = "json",  # noqa: A002 -- the name that callers see
     ) -> Response:
-        if service.layer is None:
-            raise NotFoundError("This project has no metrics.")
-        question = MetricQuestion(service.metric(name).name, grain, tuple(by), since, until, limit=limit, offset=offset)
-        table = metric_rows(service.layer, service.reader, caller.role, service.personal, question)
-        return answer(request, table, format, service.reader.version, limit)
+        question = MetricQuestion(name, grain, tuple(by), since, until, limit=limit, offset=offset)
+        table = Sight(service.library, caller).metric_rows(question)
+        return answer(request, table, format, service.library.reader.version, limit)

@@ -11,18 +11,19 @@ from fastapi import Depends, FastAPI, Form, Request, Response
 from fastapi.responses import FileResponse, RedirectResponse
 
 from ml.boards.about import about_metric, about_model
-from ml.boards.board import board_view, choices_of, completed, file_of, require_seen
+from ml.boards.assembly import board_view, choices_of, completed, file_of, require_seen
+from ml.boards.board import MetricTile
 from ml.boards.decide import DECIDE, decide
-from ml.boards.declaration import MetricTile
 from ml.boards.notes import PENDING, Decision, Note, Target, now
 from ml.boards.pages import TYPES, page, static_file
 from ml.boards.state import read_state
 from ml.errors import DataError, ForbiddenError, NotFoundError
+from ml.reading.caller import Caller
+from ml.reading.sight import Sight
 from ml.serving.answers import FORMS, written
 from ml.serving.callers import visitor
-from ml.serving.service import Caller, Service
+from ml.serving.service import Service
 from ml.serving.sessions import SESSION_COOKIE, SESSION_SECONDS
-from ml.serving.sight import Sight
 
 Text = Annotated[str, Form(max_length=2000)]
 Optional = Annotated[str, Form(max_length=2000)]
@@ -39,7 +40,7 @@ def add_boards(app: FastAPI, service: Service) -> None:
         caller = visitor(service, request)
         if caller is None:
             raise SignInError
-        return Sight(service, caller)
+        return Sight(service.library, caller)
 
     @app.exception_handler(SignInError)
     def to_sign_in(request: Request, _: SignInError) -> Response:
@@ -90,18 +91,20 @@ def _add_sessions(app: FastAPI, service: Service) -> None:
 def _add_pages(app: FastAPI, service: Service, seen_by: Callable[[Request], Sight]) -> None:
     @app.get("/", include_in_schema=False)
     def index(request: Request, sight: Annotated[Sight, Depends(seen_by)]) -> Response:
-        known = service.layer.metrics.values() if service.layer and "metrics" in sight.caller.scopes else ()
-        return _shown("index", sight, request, metrics=[one for one in known if one.is_defined])
+        known = (
+            service.library.layer.metrics.values() if service.library.layer and "metrics" in sight.caller.scopes else ()
+        )
+        return _shown("index", sight, service, metrics=[one for one in known if one.is_defined])
 
     @app.get("/boards/{name}", include_in_schema=False)
     def board(request: Request, name: str, sight: Annotated[Sight, Depends(seen_by)]) -> Response:
         found = service.board(name)
         choices = choices_of(found, sight)
         state = completed(read_state(found, request.query_params.multi_items()), choices)
-        tiles = board_view(found, state, sight)
+        tiles = board_view(found, state, sight, service.notes)
         told = request.query_params.get("told", "")[:300]
         return _shown(
-            "board", sight, request, board=found, state=state, filters=choices, tiles=tiles, told=told, current=name
+            "board", sight, service, board=found, state=state, filters=choices, tiles=tiles, told=told, current=name
         )
 
     @app.get("/boards/{name}/{tile}.csv", include_in_schema=False)
@@ -113,18 +116,18 @@ def _add_pages(app: FastAPI, service: Service, seen_by: Callable[[Request], Sigh
 
     @app.get("/about/metric/{name}", include_in_schema=False)
     def metric(request: Request, name: str, sight: Annotated[Sight, Depends(seen_by)]) -> Response:
-        return _shown("about", sight, request, about=about_metric(sight.metric(name), sight))
+        return _shown("about", sight, service, about=about_metric(sight.metric(name), sight))
 
     @app.get("/about/model/{name}", include_in_schema=False)
     def model(request: Request, name: str, sight: Annotated[Sight, Depends(seen_by)]) -> Response:
-        return _shown("about", sight, request, about=about_model(sight.model(name), sight))
+        return _shown("about", sight, service, about=about_model(sight.model(name), sight))
 
     @app.get("/cards/{run_id}", include_in_schema=False)
     def card(run_id: str, sight: Annotated[Sight, Depends(seen_by)]) -> Response:
         sight.caller.require("predictions")
         if sight.caller.role.rows:
             raise ForbiddenError("A model card tells of all rows, so you may not see it.")
-        path = service.card(run_id)
+        path = service.library.card(run_id)
         if path is None:
             raise NotFoundError(f"There is no model card of '{run_id}' here.")
         return FileResponse(path, media_type="text/html")
@@ -142,7 +145,7 @@ def _add_writing(app: FastAPI, service: Service, seen_by: Callable[[Request], Si
         query: Optional = "",
     ) -> Response:
         _require_own_form(sight.caller, csrf, "note")
-        require_seen(service.board(name), tile, sight)
+        require_seen(service.board(name), tile, sight, service.notes)
         about = date.fromisoformat(about_date).isoformat() if about_date else ""
         service.notes.add(Note(name, tile, about, note.strip(), sight.caller.name, now()))
         return RedirectResponse(_inside(f"/boards/{name}{query}#{tile}"), 303)
@@ -181,7 +184,7 @@ def _add_writing(app: FastAPI, service: Service, seen_by: Callable[[Request], Si
         _require_own_form(sight.caller, csrf, "approve")
         if decision not in DECIDE:
             raise DataError(f"A run is approved or rejected, not '{decision}'.")
-        prediction = service.prediction(run_id.rsplit("-", 2)[0])
+        prediction = service.library.prediction(run_id.rsplit("-", 2)[0])
         row = Decision(run_id, prediction.name, decision, reason.strip(), sight.caller.name, now(), PENDING)
         outcome = decide(row, prediction, service.project, service.notes)
         address, _, place = _inside(back).partition("#")
@@ -189,9 +192,9 @@ def _add_writing(app: FastAPI, service: Service, seen_by: Callable[[Request], Si
         return RedirectResponse(f"{address}{'&' if '?' in address else '?'}told={told}#{place}", 303)
 
 
-def _shown(template: str, sight: Sight, request: Request, **content: Any) -> Response:  # noqa: ANN401 -- for the page
+def _shown(template: str, sight: Sight, service: Service, **content: Any) -> Response:  # noqa: ANN401 -- for the page
     """A page of somebody who is signed in, or who begins a session where nobody has to sign in."""
-    service, caller, cookie = sight.service, sight.caller, ""
+    caller, cookie = sight.caller, ""
     if not caller.csrf:
         cookie = service.sessions.begin(None)
         session = service.sessions.read(cookie)
@@ -201,7 +204,7 @@ def _shown(template: str, sight: Sight, request: Request, **content: Any) -> Res
         viewer=caller,
         signed_in=bool(service.tokens.all()),
         boards=tuple(service.boards.values()),
-        version=service.reader.version,
+        version=service.library.reader.version,
         may_note="note" in caller.scopes,
         may_approve="approve" in caller.scopes,
         **content,

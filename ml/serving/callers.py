@@ -8,8 +8,9 @@ from fastapi import Depends, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from ml.errors import ForbiddenError
-from ml.serving.access import Role, Token
-from ml.serving.service import Caller, Service
+from ml.reading.access import Role, Token
+from ml.reading.caller import Caller
+from ml.serving.service import Service
 from ml.serving.sessions import SESSION_COOKIE
 
 

@@ -7,18 +7,19 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from ml.boards.declaration import Known, read_boards
-from ml.boards.models import public_models
 from ml.boards.notes import Notes
 from ml.declaration import read_predictions
 from ml.errors import ProjectError
 from ml.project import Project
 from ml.publishing.tables import PUBLISHED_AT
+from ml.reading.access import Tokens, read_roles
+from ml.reading.library import Library
+from ml.reading.models import public_models
 from ml.report import Report
-from ml.serving.access import Tokens, read_roles
 from ml.warehouse.reader import SnapshotReader
 
 if TYPE_CHECKING:
-    from ml.serving.metrics import MetricLayer
+    from ml.reading.metrics import MetricLayer
     from ml.serving.service import Service
 
 
@@ -43,27 +44,20 @@ def make_service(project: Project) -> "Service":
         from ml.serving.sessions import Sessions
     except ImportError as error:
         raise ProjectError("To serve, install `martlet[serve]`.") from error
-    predictions = read_predictions(project.manifest)
-    exposures = project.manifest.ml_exposures()
-    layer = _layer(project.target_directory / "semantic_manifest.json")
-    reader = _reader(project)
-    models = public_models(project.manifest, _published(reader))
+    reader, layer = _reader(project), _layer(project.target_directory / "semantic_manifest.json")
     metrics = layer.metrics if layer else {}
     known = Known(
-        models,
+        public_models(project.manifest, _published(reader)),
         {name: metric.label for name, metric in metrics.items()},
         {name: metric.dimensions for name, metric in metrics.items()},
     )
     log = project.directory / "logs" / "martlet_access.jsonl"
     log.parent.mkdir(parents=True, exist_ok=True)
-    tokens = tokens_of(project)
+    tokens, predictions = tokens_of(project), read_predictions(project.manifest)
+    cards = project.target_directory / "cards"
     return Service(
         project=project,
-        predictions=predictions,
-        descriptions={name: exposures[name].get("description") or "" for name in predictions},
-        reader=reader,
-        layer=layer,
-        models=models,
+        library=Library(project.manifest, reader, layer, known.models, predictions, cards),
         boards=read_boards(project.manifest, known),
         notes=Notes(project.notes_path),
         tokens=tokens,
@@ -108,22 +102,24 @@ def serve(project: Project, report: Report, host: str, port: int) -> None:
 
     Thread(target=warm, args=(service,), daemon=True).start()
     app = make_app(service, LOCAL_NAMES if is_local else ("*",))
-    report.say(f"Serving {service.reader.version} on http://{host}:{port}; /openapi.json tells what. Ctrl-C ends it.")
+    report.say(
+        f"Serving {service.library.reader.version} on http://{host}:{port}; /openapi.json tells what. Ctrl-C ends it."
+    )
     uvicorn.run(app, host=host, port=port, log_level="warning", server_header=False)
 
 
 def warm(service: "Service") -> None:
     """Look at every board once, so that the first visitor does not wait for what all will see."""
-    from ml.boards.board import board_view, choices_of, completed
+    from ml.boards.assembly import board_view, choices_of, completed
     from ml.boards.pages import static_address
     from ml.boards.state import State
-    from ml.serving.service import Caller
-    from ml.serving.sight import Sight
+    from ml.reading.caller import Caller
+    from ml.reading.sight import Sight
 
     static_address("vega.js")
-    sight = Sight(service, Caller(""))
+    sight = Sight(service.library, Caller(""))
     for board in service.boards.values():
-        board_view(board, completed(State(), choices_of(board, sight)), sight)
+        board_view(board, completed(State(), choices_of(board, sight)), sight, service.notes)
 
 
 def _layer(manifest: Path) -> "MetricLayer | None":
@@ -131,7 +127,7 @@ def _layer(manifest: Path) -> "MetricLayer | None":
     if not manifest.is_file() or not json.loads(manifest.read_text(encoding="utf-8")).get("metrics"):
         return None
     try:
-        from ml.serving.metrics import MetricLayer
+        from ml.reading.metrics import MetricLayer
     except ImportError:  # the extra `metrics` is optional
         return None
     return MetricLayer(manifest)

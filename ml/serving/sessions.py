@@ -8,7 +8,7 @@ from pathlib import Path
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 
-from ml.serving.access import Token
+from ml.reading.access import Token
 
 SESSION_COOKIE = "martlet_session"
 SESSION_SECONDS = 12 * 3600

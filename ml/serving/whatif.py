@@ -12,8 +12,8 @@ from ml.learning import pipelines
 from ml.learning.dataset import make_dataset
 from ml.learning.reasons import contributions
 from ml.ledger import parse_features
-from ml.serving.access import Role
-from ml.serving.predictions import visible
+from ml.reading.access import Role
+from ml.reading.predictions import visible
 from ml.tables import SCHEMA
 from ml.warehouse.ansi import quoted
 from ml.warehouse.reader import SnapshotReader

@@ -8,6 +8,15 @@ from pathlib import Path
 import click
 import pytest
 
+from ml.boards.declaration import (
+    ANNOTATION_KEYS,
+    BOARD_KEYS,
+    FILTER_KEYS,
+    METRIC_KEYS,
+    MODEL_KEYS,
+    RUNS_KEYS,
+    TARGET_KEYS,
+)
 from ml.cli import main
 from ml.declaration import DECISION_KEYS, KEYS, RETRAIN_KEYS, SEARCH_KEYS
 from ml.tables import TABLES
@@ -34,6 +43,12 @@ def test_every_key_of_a_declaration_is_in_the_documentation() -> None:
     parts = {"search": SEARCH_KEYS, "decision": DECISION_KEYS, "retrain": RETRAIN_KEYS}
     for key in (*KEYS, *(f"{whole}.{key}" for whole, keys in parts.items() for key in keys)):
         assert f"`{key}`" in text, key
+
+
+def test_every_key_of_a_board_is_in_the_documentation() -> None:
+    page = (ROOT / "docs" / "boards.md").read_text()
+    keys = (BOARD_KEYS, FILTER_KEYS, TARGET_KEYS, ANNOTATION_KEYS, METRIC_KEYS, MODEL_KEYS, RUNS_KEYS)
+    assert [key for known in keys for key in known if f"`{key}`" not in page] == []
 
 
 def test_every_limit_of_drift_is_in_the_documentation() -> None:

@@ -14,8 +14,8 @@ from fastapi.testclient import TestClient
 pytest.importorskip("metricflow", reason="the extra `metrics` is not installed")
 
 from ml.project import Options, open_project
+from ml.reading.metrics import MetricLayer
 from ml.serving.app import make_app
-from ml.serving.metrics import MetricLayer
 from ml.serving.serve import make_service
 from tests.ml.conftest import ROOT, Built
 

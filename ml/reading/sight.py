@@ -6,22 +6,23 @@ from datetime import date, datetime
 
 import pyarrow as pa
 
-from ml.boards.models import Model
 from ml.errors import ForbiddenError, NotFoundError
-from ml.serving.memory import Answer
-from ml.serving.metric_rows import MetricQuestion, metric_rows
-from ml.serving.metrics import Metric
-from ml.serving.model_rows import ModelQuestion, count_rows, model_rows
-from ml.serving.service import Caller, Service
+from ml.reading.caller import Caller
+from ml.reading.library import Library
+from ml.reading.memory import Answer
+from ml.reading.metric_rows import MetricQuestion, metric_rows
+from ml.reading.metrics import Metric
+from ml.reading.model_rows import ModelQuestion, count_rows, model_rows
+from ml.reading.models import Model
 
 MOST_CHOICES = 500
 
 
 @dataclass(frozen=True)
 class Sight:
-    """The metrics and models of a service as a caller may see them."""
+    """The metrics and models of a library as a caller may see them."""
 
-    service: Service
+    library: Library
     caller: Caller
 
     def metric(self, name: str) -> Metric:
@@ -32,23 +33,23 @@ class Sight:
             ForbiddenError: the caller may read no metrics.
         """
         self.caller.require("metrics")
-        return self.service.metric(name)
+        return self.library.metric(name)
 
     def metric_rows(self, question: MetricQuestion) -> pa.Table:
-        """The values of a metric (see `ml.serving.metric_rows`)."""
+        """The values of a metric (see `ml.reading.metric_rows`)."""
         self.metric(question.metric)
-        layer, service = self.service.layer, self.service
+        layer, library = self.library.layer, self.library
         if layer is None:
             raise NotFoundError("This project has no metrics.")
         role = self.caller.role
-        return self._remembered(question, lambda: metric_rows(layer, service.reader, role, service.personal, question))
+        return self._remembered(question, lambda: metric_rows(layer, library.reader, role, library.personal, question))
 
     def last_day(self, metric: str) -> date | None:
         """The last day for which all parts of a metric have data."""
-        pairs = self.service.layer.clocks[metric] if self.service.layer else []
+        pairs = self.library.layer.clocks[metric] if self.library.layer else []
         parts = [f"select cast(max({clock}) as date) as day from {relation}" for relation, clock in pairs]
         sql = f"select min(day) from ({' union all '.join(parts)})"
-        found = self._remembered(("last day", metric), lambda: self.service.reader.query(sql))
+        found = self._remembered(("last day", metric), lambda: self.library.reader.query(sql))
         day: date | None = found[0][0].as_py()
         return day
 
@@ -59,20 +60,18 @@ class Sight:
             NotFoundError: there is none.
             ForbiddenError: the caller lacks the scope for it.
         """
-        if name not in self.service.models:
-            raise NotFoundError(f"There is no public model '{name}'.")
-        model = self.service.models[name]
+        model = self.library.model(name)
         self.caller.require("predictions" if model.is_predicted else "metrics")
         return model
 
     def rows(self, name: str, question: ModelQuestion) -> pa.Table:
-        """Rows of a public model (see `ml.serving.model_rows`)."""
-        model, reader, role = self.model(name), self.service.reader, self.caller.role
+        """Rows of a public model (see `ml.reading.model_rows`)."""
+        model, reader, role = self.model(name), self.library.reader, self.caller.role
         return self._remembered((name, question), lambda: model_rows(model, reader, role, question))
 
     def count(self, name: str, question: ModelQuestion) -> int:
         """How many rows there are of a public model."""
-        model, reader, role = self.model(name), self.service.reader, self.caller.role
+        model, reader, role = self.model(name), self.library.reader, self.caller.role
         return self._remembered(("count", name, question), lambda: count_rows(model, reader, role, question))
 
     def choices(self, model: str, column: str) -> list[str]:
@@ -95,4 +94,4 @@ class Sight:
 
     def _remembered(self, key: Hashable, work: Callable[[], Answer]) -> Answer:
         role = self.caller.role
-        return self.service.memory.get((self.service.reader.version, role.name, key), work)
+        return self.library.memory.get((self.library.reader.version, role.name, key), work)

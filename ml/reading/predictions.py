@@ -8,7 +8,7 @@ import pyarrow as pa
 from ml.declaration import Prediction
 from ml.errors import ForbiddenError, WarehouseError
 from ml.publishing.tables import PUBLISHED_AT
-from ml.serving.access import Role
+from ml.reading.access import Role
 from ml.tables import PREDICTION_COLUMNS, SCHEMA
 from ml.warehouse.ansi import quoted, same_keys
 from ml.warehouse.reader import SnapshotReader

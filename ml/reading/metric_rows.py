@@ -6,8 +6,8 @@ from datetime import date
 import pyarrow as pa
 
 from ml.errors import DataError, ForbiddenError
-from ml.serving.access import Role
-from ml.serving.metrics import Metric, MetricLayer
+from ml.reading.access import Role
+from ml.reading.metrics import Metric, MetricLayer
 from ml.warehouse.reader import SnapshotReader
 from ml.words import nearest
 

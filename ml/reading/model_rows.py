@@ -5,9 +5,9 @@ from datetime import date
 
 import pyarrow as pa
 
-from ml.boards.models import Model
 from ml.errors import DataError, ForbiddenError
-from ml.serving.access import Role
+from ml.reading.access import Role
+from ml.reading.models import Model
 from ml.warehouse.ansi import quoted
 from ml.warehouse.reader import SnapshotReader
 from ml.words import nearest
