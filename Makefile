@@ -10,7 +10,7 @@ CHROMIUM := .venv/chromium/installed
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run replay test check benchmark benchmark-quality benchmark-scoring benchmark-features benchmark-drift schedulers lock clean
+.PHONY: help setup run replay test check benchmark benchmark-quality benchmark-scoring benchmark-features benchmark-drift benchmark-serving schedulers lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -62,6 +62,9 @@ benchmark-features: setup ## point-in-time features beside the naive range join 
 
 benchmark-drift: setup ## drift of 40 columns of a million rows beside NumPy and the floor
 	$(BIN)/python benchmarks/drift.py
+
+benchmark-serving: run ## look-ups by key beside a route without work, and boards cold, warm and for fifty at once
+	$(BIN)/python benchmarks/serving.py
 
 schedulers: setup docs/schedulers/environments/dagster docs/schedulers/environments/airflow ## run the Dagster and Airflow examples under the real ones
 	$(BIN)/python docs/schedulers/check.py dagster docs/schedulers/environments/dagster

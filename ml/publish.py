@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from ml.declaration import read_predictions
 from ml.errors import ProjectError, PublishError
 from ml.project import Project
+from ml.publishing.lookups import prediction_lookups
 from ml.publishing.snapshot import publish_snapshot
 from ml.publishing.tables import PublicTable, public_tables
 from ml.settings import from_environment
@@ -51,7 +53,9 @@ def publish(project: Project, warehouse: Warehouse, to: Sequence[str] = ()) -> P
     if not tables:
         raise ProjectError("No public model is built yet, so there is nothing to publish. Run `dbt build` first.")
     now = datetime.now(UTC).replace(tzinfo=None)
-    done = [publish_snapshot(tables, warehouse, project.name, project.published_directory, now).summary]
+    lookups = prediction_lookups(read_predictions(project.manifest).values(), tables)
+    snapshot = publish_snapshot(tables, lookups, warehouse, project.name, project.published_directory, now)
+    done = [snapshot.summary]
     done += [_publish(place, project, tables, warehouse, now) for place in places]
     return Published(len(tables), tuple(done))
 

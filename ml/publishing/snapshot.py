@@ -9,6 +9,7 @@ from pathlib import Path
 from ml.errors import WarehouseError
 from ml.publishing.tables import PublicTable, readable
 from ml.warehouse import Warehouse
+from ml.warehouse.lookups import SUFFIX, LookUp, write_lookups
 
 KEEP = 3
 
@@ -28,9 +29,14 @@ class Published:
 
 
 def publish_snapshot(
-    tables: list[PublicTable], warehouse: Warehouse, name: str, folder: Path, published_at: datetime
+    tables: list[PublicTable],
+    lookups: list[LookUp],
+    warehouse: Warehouse,
+    name: str,
+    folder: Path,
+    published_at: datetime,
 ) -> Published:
-    """Copy tables into a new snapshot, then move the link onto it.
+    """Copy tables into a new snapshot with look-ups beside it, then move the link onto it.
 
     The file is written under a temporary name and made read-only first, so readers never see half of it; a reader
     that has an old snapshot open keeps it. The newest three are kept.
@@ -41,15 +47,17 @@ def publish_snapshot(
     suffix = warehouse.snapshot_suffix
     link = folder / f"{name}{suffix}"
     path = folder / f"{name}-{published_at:%Y%m%dT%H%M%S%f}{suffix}"
-    draft = path.with_suffix(".draft")
+    draft, beside = path.with_suffix(".draft"), path.with_suffix(f".draft{SUFFIX}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         queries = {
             (table.schema, table.name): readable(table, warehouse, published_at, lambda _: False) for table in tables
         }
         warehouse.snapshot(queries, draft)
-        draft.chmod(0o444)
-        draft.rename(path)
+        write_lookups(draft, beside, lookups)
+        for written, final in ((beside, path.with_suffix(SUFFIX)), (draft, path)):
+            written.chmod(0o444)
+            written.rename(final)
         move_link(link, path)
         _prune(folder, name, suffix, keep=path)
     except OSError as error:
@@ -73,6 +81,7 @@ def _prune(folder: Path, name: str, suffix: str, keep: Path) -> None:
     for old in snapshots[:-KEEP]:
         if old != keep:
             old.unlink(missing_ok=True)
+            old.with_suffix(SUFFIX).unlink(missing_ok=True)
 
 
 def _remove_drafts(folder: Path) -> None:

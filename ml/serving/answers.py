@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +19,14 @@ FORMS = {
 }
 
 
+def answer_text(request: Request, text: str, version: str) -> Response:
+    """JSON that is written already; 304 if the caller has it."""
+    headers = _headers(request, version)
+    if _has_it(request, headers):
+        return Response(status_code=304, headers=headers)
+    return Response(text, media_type=FORMS["json"], headers=headers)
+
+
 def answer(request: Request, table: pa.Table, form: str, version: str, page: int | None) -> Response:
     """The table in the form asked for, with a link to the next page if there may be one; 304 if the caller has it.
 
@@ -28,20 +37,29 @@ def answer(request: Request, table: pa.Table, form: str, version: str, page: int
         version: of the snapshot.
         page: how many rows a page has; None if there are no pages.
     """
+    headers = _headers(request, version)
+    if page is not None and table.num_rows == page:
+        offset = int(request.query_params.get("offset") or 0) + page
+        headers["Link"] = f'<{request.url.include_query_params(offset=offset)}>; rel="next"'
+    if _has_it(request, headers):
+        return Response(status_code=304, headers=headers)
+    return Response(written(table, form), media_type=FORMS[form], headers=headers)
+
+
+def _headers(request: Request, version: str) -> dict[str, str]:
     # Who asks belongs to it: roles see different rows under one address.
-    asked = f"{version} {request.url} {request.headers.get('authorization')}"
-    headers = {
+    scope = request.scope
+    asked = f"{version} {scope['path']}?{scope['query_string']} {request.headers.get('authorization')}"
+    return {
         "ETag": f'"{hashlib.sha256(asked.encode()).hexdigest()[:32]}"',
         "Cache-Control": "private, no-cache",
         "Vary": "Authorization",
         "X-Snapshot": version,
     }
-    if page is not None and table.num_rows == page:
-        offset = int(request.query_params.get("offset") or 0) + page
-        headers["Link"] = f'<{request.url.include_query_params(offset=offset)}>; rel="next"'
-    if headers["ETag"] in (request.headers.get("if-none-match") or ""):
-        return Response(status_code=304, headers=headers)
-    return Response(written(table, form), media_type=FORMS[form], headers=headers)
+
+
+def _has_it(request: Request, headers: Mapping[str, str]) -> bool:
+    return headers["ETag"] in (request.headers.get("if-none-match") or "")
 
 
 def written(table: pa.Table, form: str) -> bytes:
@@ -68,6 +86,8 @@ def _value(name: str, value: Any) -> Any:  # noqa: ANN401 -- any JSON value
         return json.loads(value)
     if isinstance(value, Decimal):
         return float(value)
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="microseconds")
     if isinstance(value, float) and value != value:  # JSON knows no NaN
         return None
     return value

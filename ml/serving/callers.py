@@ -1,6 +1,6 @@
 """Finds out who calls: programs by their token, people by the session that they signed in to."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from getpass import getuser
 from typing import Annotated
 
@@ -14,21 +14,31 @@ from ml.serving.service import Service
 from ml.serving.sessions import SESSION_COOKIE
 
 
-def may(service: Service, scope: str) -> Callable[..., Caller]:
+def may(service: Service, scope: str) -> Callable[..., Awaitable[Caller]]:
     """A dependency that lets only programs pass whose token has a scope."""
     bearer = HTTPBearer(auto_error=False, description="A token of `martlet token`.")
 
-    def check(given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> Caller:
-        if not service.tokens.all():
-            return Caller("")
-        token = service.tokens.find(given.credentials) if given else None
-        if token is None:
-            raise HTTPException(401, "Send a token: `Authorization: Bearer …`.", {"WWW-Authenticate": "Bearer"})
-        caller = of_token(service, token)
-        caller.require(scope)
-        return caller
+    async def check(given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> Caller:
+        return admitted(service, scope, given.credentials if given else "")
 
     return check
+
+
+def admitted(service: Service, scope: str, secret: str) -> Caller:
+    """The program that sends a token, if it may do what it asks for; anybody where there are no tokens.
+
+    Raises:
+        HTTPException: the token is not known.
+        ForbiddenError: it lacks the scope.
+    """
+    if not service.tokens.all():
+        return Caller("")
+    token = service.tokens.find(secret) if secret else None
+    if token is None:
+        raise HTTPException(401, "Send a token: `Authorization: Bearer …`.", {"WWW-Authenticate": "Bearer"})
+    caller = of_token(service, token)
+    caller.require(scope)
+    return caller
 
 
 def visitor(service: Service, request: Request) -> Caller | None:

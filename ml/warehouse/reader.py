@@ -1,7 +1,9 @@
 """Reads published snapshots, and nothing else of the host: read-only, external access off, configuration locked."""
 
+import os
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -9,6 +11,17 @@ import pyarrow as pa
 
 from ml.errors import WarehouseError
 from ml.warehouse.ansi import literal, quoted
+from ml.warehouse.lookups import LookUps
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A snapshot that is open: what the link said, the name of the file, the database and what stands beside it."""
+
+    link: str
+    version: str
+    database: duckdb.DuckDBPyConnection
+    lookups: LookUps
 
 
 class SnapshotReader:
@@ -22,14 +35,12 @@ class SnapshotReader:
         """
         self._link, self._catalog = link, catalog
         self._lock = threading.Lock()
-        self._path: Path | None = None
-        self._database = self._opened()
+        self._snapshot = self._open(self._target())
 
     @property
     def version(self) -> str:
         """The name of the snapshot that is read; it changes with every publish."""
-        self._opened()
-        return self._path.stem if self._path else ""
+        return self._opened().version
 
     def table(self, schema: str, name: str) -> str:
         """The quoted name of a published table."""
@@ -44,6 +55,10 @@ class SnapshotReader:
             found.setdefault((schema, table), {})[column] = type_
         return found
 
+    def look_up(self, name: str, key: Sequence[str]) -> str | None:
+        """What stands beside the snapshot under a key, as JSON text; None if nothing does."""
+        return self._opened().lookups.find(name, key)
+
     def query(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> pa.Table:
         """The result of a query, whose parameters are `?` by place or `$name` by name.
 
@@ -51,20 +66,29 @@ class SnapshotReader:
             WarehouseError: it can't be answered.
         """
         given = dict(parameters) if isinstance(parameters, Mapping) else list(parameters)
-        with self._opened().cursor() as cursor:
+        with self._opened().database.cursor() as cursor:
             try:
                 return cursor.execute(sql, given).to_arrow_table()
             except duckdb.Error as error:
                 raise WarehouseError(f"The snapshot refused: {error}") from error
 
-    def _opened(self) -> duckdb.DuckDBPyConnection:
-        path = self._link.resolve()
-        with self._lock:
-            if path != self._path:
-                self._database, self._path = self._open(path), path
-            return self._database
+    def _target(self) -> str:
+        """What the link says; reading just that is the cheapest way to see that it has moved."""
+        try:
+            return os.readlink(self._link)
+        except OSError:
+            return self._link.name
 
-    def _open(self, path: Path) -> duckdb.DuckDBPyConnection:
+    def _opened(self) -> Snapshot:
+        target = self._target()
+        if target != self._snapshot.link:
+            with self._lock:
+                if target != self._snapshot.link:
+                    self._snapshot = self._open(target)
+        return self._snapshot
+
+    def _open(self, target: str) -> Snapshot:
+        path = self._link.parent / target
         if not path.is_file():
             raise WarehouseError(
                 f"Nothing is published at {self._link} yet. Run `martlet publish` (or `martlet run`) first."
@@ -77,4 +101,4 @@ class SnapshotReader:
             database.execute("set lock_configuration = true")
         except duckdb.Error as error:
             raise WarehouseError(f"The snapshot {path} can't be opened: {error}") from error
-        return database
+        return Snapshot(target, path.stem, database, LookUps(path))

@@ -33,9 +33,11 @@ def test_the_newest_three_are_kept_and_leftovers_removed(cellar: Place) -> None:
     leftover.write_bytes(b"of a publish that was killed")
     for _ in range(4):
         assert cellar.martlet("publish").exit_code == 0
-    files = sorted(link(cellar).parent.iterdir())
-    assert len([file for file in files if not file.is_symlink()]) == 3
-    assert link(cellar).resolve() == files[-2].resolve()
+    files = sorted(file for file in link(cellar).parent.iterdir() if not file.is_symlink())
+    snapshots = [file for file in files if file.suffix == ".duckdb"]
+    assert len(snapshots) == 3
+    assert [file.with_suffix(".lookups") for file in snapshots] == sorted(set(files) - set(snapshots))
+    assert link(cellar).resolve() == snapshots[-1].resolve()
     assert not leftover.exists()
 
 

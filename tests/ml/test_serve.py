@@ -71,6 +71,22 @@ def test_predictions_are_those_of_the_warehouse_in_every_form(api: TestClient, s
     assert "GET /predictions lists them" in api.get("/predictions/alcohl").json()["detail"]
 
 
+def test_a_look_up_by_key_says_what_the_table_says(api: TestClient, served: Place) -> None:
+    listed = {row["bottle"]: row for row in api.get("/predictions/alcohol").json()}
+    assert len(listed) == served.count("ml.alcohol")
+    by_key = {key: api.get(f"/predictions/alcohol/{key}") for key in listed}
+    assert {key: answer.json() for key, answer in by_key.items()} == {key: [row] for key, row in listed.items()}
+    again = api.get("/predictions/alcohol/8", headers={"If-None-Match": by_key[8].headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    # A snapshot of an older Martlet has no look-ups beside it.
+    for file in (served.directory / "published").glob("*.lookups"):
+        file.unlink()
+    older = make_app(make_service(open_project(Options(project_dir=str(served.directory)))))
+    with TestClient(older) as client:
+        assert client.get("/predictions/alcohol/8").json() == [listed[8]]
+    assert served.martlet("publish").exit_code == 0
+
+
 def test_pages_lead_to_the_next_and_the_same_snapshot_is_not_sent_twice(api: TestClient, served: Place) -> None:
     seen, address = [], "/predictions/alcohol?limit=10"
     while address:
