@@ -10,7 +10,7 @@ CHROMIUM := .venv/chromium/installed
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run replay test check benchmark benchmark-quality benchmark-scoring benchmark-features benchmark-drift benchmark-serving schedulers lock clean
+.PHONY: help setup run replay test check benchmark benchmark-quality benchmark-scoring benchmark-features benchmark-drift benchmark-serving schedulers superset lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -69,6 +69,15 @@ benchmark-serving: run ## look-ups by key beside a route without work, and board
 schedulers: setup docs/schedulers/environments/dagster docs/schedulers/environments/airflow ## run the Dagster and Airflow examples under the real ones
 	$(BIN)/python docs/schedulers/check.py dagster docs/schedulers/environments/dagster
 	$(BIN)/python docs/schedulers/check.py airflow docs/schedulers/environments/airflow
+
+superset: run docs/superset/environment ## Apache Superset with the boards as dashboards, in an environment of its own, asked once for every chart
+	$(BIN)/python docs/superset/start.py prepare
+	$(BIN)/python docs/superset/start.py check
+
+# What Superset 6.1 needs besides what it says: rich, cachetools, and an older flask-caching.
+docs/superset/environment:
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check apache-superset==6.1.0 'flask-caching<2.4' 'marshmallow<4' rich cachetools duckdb-engine==0.17.0 duckdb==1.5.5 || (rm -rf $@; exit 1)
 
 docs/schedulers/environments/dagster: PACKAGES := dagster==1.13.29
 docs/schedulers/environments/airflow: PACKAGES := apache-airflow==3.3.2 apache-airflow-providers-standard

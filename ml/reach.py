@@ -77,4 +77,24 @@ def notes(invocation: Invocation, *, folder: Path | None) -> bool:
     return True
 
 
-COMMANDS = (serve, token, notes)
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@verb(common())
+def superset(invocation: Invocation, *, file: Path) -> bool:
+    """Write the boards as an archive FILE for Apache Superset: a database, datasets, charts and dashboards.
+
+    Example: martlet superset superset.zip
+    """
+    from ml.boards.superset import write_assets
+    from ml.serving.serve import make_service
+
+    project = invocation.project
+    service = make_service(project)
+    charts = write_assets(project.name, service.library, service.boards, service.library.reader.link, file)
+    invocation.report.say(
+        f"{file}: {len(service.boards)} dashboards, {charts} charts; POST it to `/api/v1/assets/import/`."
+    )
+    return True
+
+
+COMMANDS = (serve, token, notes, superset)

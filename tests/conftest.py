@@ -4,7 +4,7 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-GROCER = ("test_grocer.py", "test_metrics.py", "test_boards.py")
+GROCER = ("test_grocer.py", "test_metrics.py", "test_boards.py", "test_superset.py")
 
 
 class ByFile(LoadScopeScheduling):

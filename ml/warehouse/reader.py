@@ -38,6 +38,16 @@ class SnapshotReader:
         self._snapshot = self._open(self._target())
 
     @property
+    def catalog(self) -> str:
+        """The database name that models have in SQL."""
+        return self._catalog
+
+    @property
+    def link(self) -> Path:
+        """The link that readers open."""
+        return self._link
+
+    @property
     def version(self) -> str:
         """The name of the snapshot that is read; it changes with every publish."""
         return self._opened().version
