@@ -81,5 +81,5 @@ def file_of(board: Board, name: str, state: State, sight: Sight) -> pa.Table:
     if isinstance(tile, ModelTile):
         question_, _ = model_tiles.asked_of(tile, board, state, sight.model(tile.model))
         columns = tile.columns if not tile.chart else question_.columns
-        return sight.rows(tile.model, replace(question_, columns=columns, limit=MOST_FILED))
+        return sight.all_rows(tile.model, replace(question_, columns=columns, limit=MOST_FILED))
     raise NotFoundError(f"The board '{board.name}' has no rows called '{name}'.")

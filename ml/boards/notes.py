@@ -79,11 +79,7 @@ class Notes:
     def __init__(self, path: Path) -> None:
         """The file is made when something is first written."""
         self.path = path
-
-    @property
-    def version(self) -> int:
-        """A number that grows with each change of the file; 0 before there is one."""
-        return self.path.stat().st_mtime_ns if self.path.is_file() else 0
+        self._read: tuple[int, dict[str, list[Any]]] = (0, {})
 
     def add(self, row: Note | Target | Decision) -> None:
         """Write a row.
@@ -94,20 +90,22 @@ class Notes:
         (table,) = (name for name, kind in KINDS.items() if isinstance(row, kind))
         marks = ", ".join("?" for _ in fields(row))
         with self._opened() as database:
+            for statement in TABLES.split(";"):
+                database.execute(statement)
             database.execute(f"insert into {table} values ({marks})", astuple(row))
 
     def notes(self, board: str) -> list[Note]:
         """The notes on a board, the oldest first."""
-        return [Note(*row) for row in self._rows("board_notes", "where board = ?", board)]
+        return [Note(*row) for row in self._rows("board_notes") if row[0] == board]
 
     def targets(self, metric: str, grain: str) -> dict[date, Target]:
         """The targets of a metric by the start of their period."""
-        rows = self._rows("board_targets", "where metric = ? and grain = ?", metric, grain)
+        rows = [row for row in self._rows("board_targets") if row[:2] == (metric, grain)]
         return {date.fromisoformat(row[2]): Target(*row) for row in rows}
 
     def decisions(self) -> list[Decision]:
         """All decisions, the oldest first."""
-        return [Decision(*row) for row in self._rows("board_decisions", "")]
+        return [Decision(*row) for row in self._rows("board_decisions")]
 
     def settle(self, decision: Decision, outcome: str) -> None:
         """Write down what became of a decision that waited.
@@ -129,7 +127,7 @@ class Notes:
         """
         written = []
         for table, kind in KINDS.items():
-            rows = self._rows(table, "")
+            rows = self._rows(table)
             path, draft = folder / f"{table}.csv", folder / f".{table}.csv.draft"
             try:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -144,13 +142,19 @@ class Notes:
 
     def listed(self) -> list[tuple[str, list[str], list[Any]]]:
         """Each table with its name, its columns and its rows."""
-        return [(table, [one.name for one in fields(kind)], self._rows(table, "")) for table, kind in KINDS.items()]
+        return [(table, [one.name for one in fields(kind)], self._rows(table)) for table, kind in KINDS.items()]
 
-    def _rows(self, table: str, where: str, *parameters: str) -> list[Any]:
-        if not self.path.is_file():
+    def _rows(self, table: str) -> list[Any]:
+        """All rows in the order of writing; the file is read again when it has changed."""
+        try:
+            changed = self.path.stat().st_mtime_ns
+        except FileNotFoundError:
             return []
-        with self._opened() as database:
-            return list(database.execute(f"select * from {table} {where} order by rowid", parameters))
+        if self._read[0] != changed:
+            with self._opened() as database:
+                rows = {name: list(database.execute(f"select * from {name} order by rowid")) for name in KINDS}
+            self._read = changed, rows
+        return self._read[1][table]
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
@@ -158,7 +162,6 @@ class Notes:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with closing(sqlite3.connect(self.path, timeout=10)) as database, database:
-                database.executescript(TABLES)
                 yield database
         except (OSError, sqlite3.Error) as error:
             raise WarehouseError(f"The notes in {self.path} can't be read or written: {error}.") from error

@@ -58,7 +58,7 @@ def read_state(board: Board, pairs: Sequence[tuple[str, str]]) -> State:
         DataError: a day is no day.
     """
     given = [(name, value.strip()) for name, value in pairs if value.strip()]
-    days = {name: _day(name, value) for name, value in given if name in ("since", "until")}
+    days = {name: read_day(name, value) for name, value in given if name in ("since", "until")}
     chosen = {one.name: tuple(value for name, value in given if name == one.name) for one in board.filters}
     tables: dict[str, TableState] = {}
     for name, value in given:
@@ -73,7 +73,12 @@ def read_state(board: Board, pairs: Sequence[tuple[str, str]]) -> State:
     )
 
 
-def _day(name: str, value: str) -> date:
+def read_day(name: str, value: str) -> date:
+    """A day as an address or a form gives it.
+
+    Raises:
+        DataError: it is none.
+    """
     try:
         return date.fromisoformat(value)
     except ValueError as error:

@@ -12,7 +12,7 @@ Answer = TypeVar("Answer")
 class Memory:
     """The answers given last. Who asks for what is being worked on waits for it."""
 
-    def __init__(self, size: int = 1000) -> None:
+    def __init__(self, size: int = 400) -> None:
         """Nothing is known yet."""
         self._size, self._lock = size, Lock()
         self._answers: OrderedDict[Hashable, Future[Any]] = OrderedDict()

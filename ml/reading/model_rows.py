@@ -34,17 +34,21 @@ def visible_columns(model: Model, role: Role, names: tuple[str, ...]) -> tuple[s
 
 
 def model_rows(model: Model, reader: SnapshotReader, role: Role, question: ModelQuestion) -> pa.Table:
-    """A page of the rows that a role may see.
+    """A page of the rows that a role may see; what it may not see neither shows nor sorts.
 
     Raises:
         DataError: the model has no such column.
-        ForbiddenError: the model can't be limited to the role's rows.
+        ForbiddenError: the model can't be limited to the role's rows, or is asked to be limited by what is hidden.
     """
     columns = visible_columns(model, role, question.columns)
     if not columns:
         raise ForbiddenError(f"All that is asked of {model.name} is personal: your role may not see it.")
     where, parameters = _limits(model, role, question, columns)
-    order = [_order(model, role, name) for name in question.order]
+    order = [
+        f"{quoted(name.removeprefix('-'))} {'desc' if name.startswith('-') else 'asc'} nulls last"
+        for name in question.order
+        if not _is_hidden(model, role, name.removeprefix("-"))
+    ]
     page = "" if question.limit is None else f" limit {question.limit} offset {question.offset}"
     distinct = "distinct " if question.is_distinct else ""
     sql = f"select {distinct}{', '.join(quoted(name) for name in columns)} from {model.relation}{where}"
@@ -63,9 +67,10 @@ def _limits(model: Model, role: Role, question: ModelQuestion, columns: tuple[st
     lacking = [name for name in role.rows if name not in model.columns]
     if lacking:
         raise ForbiddenError(f"{model.name} can't be limited to your rows, so you may not see it.")
-    # What is hidden must not be found out by asking for it either.
-    asked = [(_seen(model, role, name), values) for name, values in question.where]
-    for name, values in (*asked, *role.rows.items()):
+    hidden = [name for name, _ in question.where if _is_hidden(model, role, name)]
+    if hidden:  # what is hidden must not be found out by asking for it either
+        raise ForbiddenError(f"{model.name} can't be limited by '{hidden[0]}', which is personal.")
+    for name, values in (*question.where, *role.rows.items()):
         conditions.append(f"cast({quoted(name)} as varchar) in ({', '.join('?' for _ in values) or 'null'})")
         parameters += values
     for sign, limit in ((">=", question.since), ("<=", question.until)):
@@ -79,13 +84,12 @@ def _limits(model: Model, role: Role, question: ModelQuestion, columns: tuple[st
     return (f" where {' and '.join(conditions)}" if conditions else ""), parameters
 
 
-def _order(model: Model, role: Role, name: str) -> str:
-    column = _seen(model, role, name.removeprefix("-"))
-    return f"{quoted(column)} {'desc' if name.startswith('-') else 'asc'} nulls last"
+def _is_hidden(model: Model, role: Role, name: str) -> bool:
+    """Whether the role may not see a column.
 
-
-def _seen(model: Model, role: Role, name: str) -> str:
-    allowed = visible_columns(model, role, tuple(model.columns))
-    if name not in allowed:
-        raise DataError(f"{model.name} has no column '{name}'. {nearest(name, allowed)}")
-    return name
+    Raises:
+        DataError: the model has no such column.
+    """
+    if name not in model.columns:
+        raise DataError(f"{model.name} has no column '{name}'. {nearest(name, model.columns)}")
+    return not role.personal and name in model.personal

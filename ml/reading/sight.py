@@ -64,6 +64,10 @@ class Sight:
         self.caller.require("predictions" if model.is_predicted else "metrics")
         return model
 
+    def all_rows(self, name: str, question: ModelQuestion) -> pa.Table:
+        """The same as `rows`, for what is too much to be kept."""
+        return model_rows(self.model(name), self.library.reader, self.caller.role, question)
+
     def rows(self, name: str, question: ModelQuestion) -> pa.Table:
         """Rows of a public model (see `ml.reading.model_rows`)."""
         model, reader, role = self.model(name), self.library.reader, self.caller.role

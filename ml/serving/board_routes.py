@@ -16,7 +16,7 @@ from ml.boards.board import MetricTile
 from ml.boards.decide import DECIDE, decide
 from ml.boards.notes import PENDING, Decision, Note, Target, now
 from ml.boards.pages import TYPES, page, static_file
-from ml.boards.state import read_state
+from ml.boards.state import read_day, read_state
 from ml.errors import DataError, ForbiddenError, NotFoundError
 from ml.reading.caller import Caller
 from ml.reading.sight import Sight
@@ -26,7 +26,6 @@ from ml.serving.service import Service
 from ml.serving.sessions import SESSION_COOKIE, SESSION_SECONDS
 
 Text = Annotated[str, Form(max_length=2000)]
-Optional = Annotated[str, Form(max_length=2000)]
 
 
 class SignInError(Exception):
@@ -69,17 +68,17 @@ def _add_sessions(app: FastAPI, service: Service) -> None:
         return page("signin", viewer=None, boards=(), back=_inside(back), wrong="")
 
     @app.post("/signin", include_in_schema=False)
-    def signed_in(token: Text, back: Optional = "/") -> Response:
+    def signed_in(request: Request, token: Text, back: Text = "/") -> Response:
         found = service.tokens.find(token.strip())
         if found is None:
             wrong = "This token is not known, or it was revoked."
             return page("signin", status=401, viewer=None, boards=(), back=_inside(back), wrong=wrong)
         answer = RedirectResponse(_inside(back), 303)
-        _remember(answer, service.sessions.begin(found))
+        _remember(answer, service.sessions.begin(found), request.url.scheme)
         return answer
 
     @app.post("/signout", include_in_schema=False)
-    def sign_out(request: Request, csrf: Optional = "") -> Response:
+    def sign_out(request: Request, csrf: Text = "") -> Response:
         caller = visitor(service, request)
         if caller is not None:
             _require_own_form(caller, csrf)
@@ -90,11 +89,10 @@ def _add_sessions(app: FastAPI, service: Service) -> None:
 
 def _add_pages(app: FastAPI, service: Service, seen_by: Callable[[Request], Sight]) -> None:
     @app.get("/", include_in_schema=False)
-    def index(request: Request, sight: Annotated[Sight, Depends(seen_by)]) -> Response:
-        known = (
-            service.library.layer.metrics.values() if service.library.layer and "metrics" in sight.caller.scopes else ()
-        )
-        return _shown("index", sight, service, metrics=[one for one in known if one.is_defined])
+    def index(sight: Annotated[Sight, Depends(seen_by)]) -> Response:
+        layer = service.library.layer if "metrics" in sight.caller.scopes else None
+        metrics = [one for one in layer.metrics.values() if one.is_defined] if layer else []
+        return _shown("index", sight, service, metrics=metrics)
 
     @app.get("/boards/{name}", include_in_schema=False)
     def board(request: Request, name: str, sight: Annotated[Sight, Depends(seen_by)]) -> Response:
@@ -102,10 +100,7 @@ def _add_pages(app: FastAPI, service: Service, seen_by: Callable[[Request], Sigh
         choices = choices_of(found, sight)
         state = completed(read_state(found, request.query_params.multi_items()), choices)
         tiles = board_view(found, state, sight, service.notes)
-        told = request.query_params.get("told", "")[:300]
-        return _shown(
-            "board", sight, service, board=found, state=state, filters=choices, tiles=tiles, told=told, current=name
-        )
+        return _shown("board", sight, service, board=found, state=state, filters=choices, tiles=tiles, current=name)
 
     @app.get("/boards/{name}/{tile}.csv", include_in_schema=False)
     def file(request: Request, name: str, tile: str, sight: Annotated[Sight, Depends(seen_by)]) -> Response:
@@ -115,11 +110,11 @@ def _add_pages(app: FastAPI, service: Service, seen_by: Callable[[Request], Sigh
         return Response(written(table, "csv"), media_type=FORMS["csv"], headers=headers)
 
     @app.get("/about/metric/{name}", include_in_schema=False)
-    def metric(request: Request, name: str, sight: Annotated[Sight, Depends(seen_by)]) -> Response:
+    def metric(name: str, sight: Annotated[Sight, Depends(seen_by)]) -> Response:
         return _shown("about", sight, service, about=about_metric(sight.metric(name), sight))
 
     @app.get("/about/model/{name}", include_in_schema=False)
-    def model(request: Request, name: str, sight: Annotated[Sight, Depends(seen_by)]) -> Response:
+    def model(name: str, sight: Annotated[Sight, Depends(seen_by)]) -> Response:
         return _shown("about", sight, service, about=about_model(sight.model(name), sight))
 
     @app.get("/cards/{run_id}", include_in_schema=False)
@@ -141,12 +136,14 @@ def _add_writing(app: FastAPI, service: Service, seen_by: Callable[[Request], Si
         sight: Annotated[Sight, Depends(seen_by)],
         note: Text,
         csrf: Text,
-        about_date: Optional = "",
-        query: Optional = "",
+        about_date: Text = "",
+        query: Text = "",
     ) -> Response:
         _require_own_form(sight.caller, csrf, "note")
         require_seen(service.board(name), tile, sight, service.notes)
-        about = date.fromisoformat(about_date).isoformat() if about_date else ""
+        if not note.strip():
+            raise DataError("The note is empty.")
+        about = read_day("about_date", about_date).isoformat() if about_date else ""
         service.notes.add(Note(name, tile, about, note.strip(), sight.caller.name, now()))
         return RedirectResponse(_inside(f"/boards/{name}{query}#{tile}"), 303)
 
@@ -159,7 +156,7 @@ def _add_writing(app: FastAPI, service: Service, seen_by: Callable[[Request], Si
         target_value: Annotated[float, Form(allow_inf_nan=False)],
         reason: Text,
         csrf: Text,
-        query: Optional = "",
+        query: Text = "",
     ) -> Response:
         _require_own_form(sight.caller, csrf, "note")
         if sight.caller.role.rows:
@@ -179,17 +176,15 @@ def _add_writing(app: FastAPI, service: Service, seen_by: Callable[[Request], Si
         decision: Text,
         reason: Text,
         csrf: Text,
-        back: Optional = "/",
+        back: Text = "/",
     ) -> Response:
         _require_own_form(sight.caller, csrf, "approve")
         if decision not in DECIDE:
             raise DataError(f"A run is approved or rejected, not '{decision}'.")
         prediction = service.library.prediction(run_id.rsplit("-", 2)[0])
         row = Decision(run_id, prediction.name, decision, reason.strip(), sight.caller.name, now(), PENDING)
-        outcome = decide(row, prediction, service.project, service.notes)
-        address, _, place = _inside(back).partition("#")
-        told = quote(f"{run_id}: {decision}, {outcome}.")
-        return RedirectResponse(f"{address}{'&' if '?' in address else '?'}told={told}#{place}", 303)
+        decide(row, prediction, service.project, service.notes)
+        return RedirectResponse(_inside(back), 303)
 
 
 def _shown(template: str, sight: Sight, service: Service, **content: Any) -> Response:  # noqa: ANN401 -- for the page
@@ -215,8 +210,9 @@ def _shown(template: str, sight: Sight, service: Service, **content: Any) -> Res
     return answer
 
 
-def _remember(answer: Response, cookie: str) -> None:
-    answer.set_cookie(SESSION_COOKIE, cookie, max_age=SESSION_SECONDS, httponly=True, samesite="strict")
+def _remember(answer: Response, cookie: str, scheme: str = "http") -> None:
+    safe = scheme == "https"
+    answer.set_cookie(SESSION_COOKIE, cookie, SESSION_SECONDS, httponly=True, samesite="strict", secure=safe)
 
 
 def _require_own_form(caller: Caller, csrf: str, scope: str = "") -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 # A page elsewhere could lead a browser to this machine under a name of its own.
-LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
+LOCAL_NAMES = ("localhost", "127.0.0.1")
 
 
 def tokens_of(project: Project) -> Tokens:
@@ -91,8 +91,7 @@ def serve(project: Project, report: Report, host: str, port: int) -> None:
         ProjectError: it would listen beyond this machine without any token.
     """
     service = make_service(project)
-    is_local = _is_loopback(host)
-    if not is_local and not service.tokens.all():
+    if not _is_loopback(host) and not service.tokens.all():
         raise ProjectError(
             f"On {host} everybody could read everything: make a token first (`martlet token NAME --scope predictions`)."
         )
@@ -101,7 +100,7 @@ def serve(project: Project, report: Report, host: str, port: int) -> None:
     from ml.serving.app import make_app
 
     Thread(target=warm, args=(service,), daemon=True).start()
-    app = make_app(service, LOCAL_NAMES if is_local else ("*",))
+    app = make_app(service, LOCAL_NAMES if host in LOCAL_NAMES else ("*",))
     report.say(
         f"Serving {service.library.reader.version} on http://{host}:{port}; /openapi.json tells what. Ctrl-C ends it."
     )
