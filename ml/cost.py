@@ -23,6 +23,8 @@ def record_steps(report: Report, warehouse: Warehouse) -> None:
             "seconds": step.seconds,
             "core_seconds": step.core_seconds,
             "peak_bytes": step.peak_bytes,
+            "bytes_read": step.bytes_read,
+            "bytes_written": step.bytes_written,
             "finished_at": now,
         }
         for number, step in ended

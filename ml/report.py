@@ -17,7 +17,7 @@ from rich.table import Table
 
 from ml import __version__
 from ml.errors import MartletError
-from ml.meter import core_seconds, peak_bytes
+from ml.meter import bytes_moved, core_seconds, peak_bytes
 
 LINE_EVERY_SECONDS = 5.0
 LOG_WIDTH = 160
@@ -36,6 +36,8 @@ class Step:
     seconds: float = 0.0
     core_seconds: float = 0.0
     peak_bytes: int = 0
+    bytes_read: int | None = None
+    bytes_written: int | None = None
     details: dict[str, Any] = field(default_factory=dict)
 
 
@@ -88,7 +90,7 @@ class Report:
         """
         step = Step(name=name, kind=kind)
         self.steps.append(step)
-        started, spent = time.monotonic(), core_seconds()
+        started, spent, before = time.monotonic(), core_seconds(), bytes_moved()
         if self._json:  # a log for people tells a step once, when it has ended
             self.say("started", event="start", kind=kind, name=name)
         try:
@@ -101,6 +103,9 @@ class Report:
         finally:
             step.seconds = round(time.monotonic() - started, 3)
             step.core_seconds, step.peak_bytes = round(core_seconds() - spent, 3), peak_bytes()
+            moved = bytes_moved()
+            if before and moved:
+                step.bytes_read, step.bytes_written = moved[0] - before[0], moved[1] - before[1]
             if step.status != "error":  # the error itself is told where it is caught
                 self.say(_line(step), kind=kind, name=name, status=step.status, seconds=step.seconds)
 

@@ -153,6 +153,9 @@ TABLES: dict[str, dict[str, str]] = {
         "announced_lower": "double",
         "announced_upper": "double",
         "is_below_announced": "boolean",
+        "lift": "double",
+        "lift_lower": "double",
+        "lift_upper": "double",
         "predicted_mean": "double",
         "actual_mean": "double",
         "rows": "bigint",
@@ -244,6 +247,8 @@ TABLES: dict[str, dict[str, str]] = {
         "seconds": "double",
         "core_seconds": "double",
         "peak_bytes": "bigint",
+        "bytes_read": "bigint",
+        "bytes_written": "bigint",
         "finished_at": "timestamp",
     },
     "builds": {

@@ -81,7 +81,9 @@ def _prune(folder: Path, name: str, suffix: str, keep: Path) -> None:
     for old in snapshots[:-KEEP]:
         if old != keep:
             old.unlink(missing_ok=True)
-            old.with_suffix(SUFFIX).unlink(missing_ok=True)
+    for beside in folder.glob(f"{name}-*{SUFFIX}"):  # of what is gone now, or never came
+        if not beside.with_suffix(suffix).exists():
+            beside.unlink(missing_ok=True)
 
 
 def _remove_drafts(folder: Path) -> None:

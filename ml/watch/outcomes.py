@@ -18,6 +18,7 @@ from ml.warehouse.ansi import same_keys
 
 Array = NDArray[np.float64]
 
+LIFT = "lift_top_decile"
 FEWEST_ROWS = 30  # a metric of fewer rows says nothing
 FEWEST_SLICE_ROWS = 50
 
@@ -126,6 +127,9 @@ def _measure(group: _Group, prediction: Prediction, warehouse: Warehouse, joined
         return means | {"value": found.value, "lower": found.lower, "upper": found.upper}
 
     whole = judged(np.arange(len(frame)))
+    if "value" in whole and prediction.task == "classification" and output.ndim == 1:
+        lift = declared_metric(y, output, replace(known, metric=LIFT), frame[list(prediction.entity)])
+        whole |= {"lift": lift.value, "lift_lower": lift.lower, "lift_upper": lift.upper}
     if "value" in whole and known.metric == announced.metric:
         whole |= {"announced_lower": announced.lower, "announced_upper": announced.upper}
         whole["is_below_announced"] = bool(whole["upper"] < announced.lower)  # type: ignore[operator]

@@ -18,6 +18,8 @@ costs as (
         sum(seconds) as seconds,
         sum(core_seconds) as core_seconds,
         max(peak_bytes) as peak_bytes,
+        cast(sum(bytes_read) as bigint) as bytes_read,
+        cast(sum(bytes_written) as bigint) as bytes_written,
         1000000 * sum(case when row_count > 0 then core_seconds end) / nullif(sum(row_count), 0)
             as core_seconds_per_million_rows
     from steps

@@ -13,18 +13,6 @@ performance as (
 
 ),
 
-ranked as (
-
-    select
-        *,
-        ntile(10) over (
-            partition by prediction_name, run_id, as_of_date
-            order by prediction desc, entity_key asc
-        ) as tenth
-    from outcomes
-
-),
-
 weeks as (
 
     select
@@ -39,9 +27,8 @@ weeks as (
         sum(actual) as actual_total,
         avg(case when is_ripe then prediction end) as predicted_mean,
         avg(actual) as actual_mean,
-        avg(abs(prediction_error)) as mean_absolute_error,
-        avg(case when tenth = 1 then actual end) / nullif(avg(actual), 0) as top_tenth_lift
-    from ranked
+        avg(abs(prediction_error)) as mean_absolute_error
+    from outcomes
     group by prediction_name, run_id, as_of_date
 
 ),
@@ -61,7 +48,9 @@ prediction_weeks as (
         weeks.predicted_mean,
         weeks.actual_mean,
         weeks.mean_absolute_error,
-        weeks.top_tenth_lift,
+        performance.top_tenth_lift,
+        performance.top_tenth_lift_lower,
+        performance.top_tenth_lift_upper,
         performance.metric,
         performance.metric_value,
         performance.metric_lower,

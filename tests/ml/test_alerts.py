@@ -159,10 +159,13 @@ def test_a_source_that_dried_up(kiosk: Place, mailbox: tuple[Mailbox, dict[str, 
     events = kiosk.sql("select event, kind, subject, owner from ml.alerts order by happened_at").to_numpy().tolist()
     assert events == [["started", "source", "raw.visits", "Data team"], ["ended", "source", "raw.visits", "Data team"]]
     steps = kiosk.sql(
-        "select kind, status, seconds, core_seconds, peak_bytes from ml.steps where kind in ('train', 'score')"
+        "select kind, status, seconds, core_seconds, peak_bytes, bytes_read, bytes_written from ml.steps "
+        "where kind in ('train', 'score')"
     )
     assert (steps["status"] == "failed").sum() == 2, "the two held scorings"
     assert (steps["peak_bytes"] > 10_000_000).all()
+    if Path("/proc/self/io").exists():
+        assert (steps.loc[steps["kind"] == "train", ["bytes_read", "bytes_written"]] > 0).all(axis=None)
     assert steps.loc[steps["kind"] == "train", "core_seconds"].min() > 0
 
 

@@ -255,8 +255,10 @@ def test_a_killed_run_is_finished_by_the_next(fresh_cellar: Place) -> None:
     for name in ("cultivar", "alcohol"):
         assert fresh_cellar.count(f"ml.{name}") == fresh_cellar.count(f"(select distinct bottle from ml.{name})") == 22
         assert fresh_cellar.count(f"ml.promotions where prediction = '{name}'") == 1
-    left = sorted(path.suffix for path in (fresh_cellar.directory / "published").iterdir())
-    assert set(left) == {".duckdb"}, "no half snapshot is left"
+    left = list((fresh_cellar.directory / "published").glob("cellar-*"))
+    snapshots = {path.stem for path in left if path.suffix == ".duckdb"}
+    assert {path.stem for path in left if path.suffix == ".lookups"} == snapshots, "no half snapshot is left"
+    assert len(left) == 2 * len(snapshots)
     assert "Nothing has changed" in fresh_cellar.martlet("run").output
 
 

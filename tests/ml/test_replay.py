@@ -7,9 +7,11 @@ import signal
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pytest
 
+from ml.learning.measures import lift_top_decile
 from tests.ml.conftest import ROOT, Place
 
 KIOSK = ROOT / "tests" / "projects" / "kiosk"
@@ -61,6 +63,14 @@ def test_each_row_was_scored_once_before_its_outcome_and_met_it_afterwards(repla
     assert (judged["value"] > 0.6).all()
     assert (judged["predicted_mean"] - judged["actual_mean"]).abs().mean() < 0.05
     assert not judged["is_below_announced"].any()
+    assert ((judged["lift_lower"] <= judged["lift"]) & (judged["lift"] <= judged["lift_upper"])).all()
+    joined = replayed.sql(
+        "select orders_again, prediction from ml.order_again join feat_order using (customer_id, as_of_date) "
+        f"where as_of_date = '{dates[3].date()}'"
+    )
+    weights = np.ones((1, len(joined)))
+    (expected,) = lift_top_decile(joined["orders_again"].to_numpy(float), joined["prediction"].to_numpy(), weights)
+    assert judged["lift"].iloc[3] == pytest.approx(expected)
 
 
 def test_clean_weeks_raise_no_alarm(replayed: Place) -> None:

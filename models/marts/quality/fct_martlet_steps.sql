@@ -19,6 +19,8 @@ martlet_steps as (
         seconds,
         core_seconds,
         peak_bytes,
+        bytes_read,
+        bytes_written,
         finished_at
     from steps
 

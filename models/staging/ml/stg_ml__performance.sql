@@ -30,6 +30,9 @@ renamed as (
         -- booleans
         is_champion as scored_as_champion,
         is_below_announced,
+        lift as top_tenth_lift,
+        lift_lower as top_tenth_lift_lower,
+        lift_upper as top_tenth_lift_upper,
 
         -- dates
         as_of as as_of_at,

@@ -24,6 +24,8 @@ renamed as (
         seconds,
         core_seconds,
         peak_bytes,
+        bytes_read,
+        bytes_written,
 
         -- dates
         finished_at
