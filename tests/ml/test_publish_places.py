@@ -120,17 +120,18 @@ class Readers:
             return reader.execute(self.BOTH).fetchall()
 
 
-def test_a_reader_sees_no_error_and_no_half_publish_during_ten_runs(cellar: Place, url: str) -> None:
+@pytest.mark.parametrize("runs", [3, pytest.param(10, marks=pytest.mark.soak)])
+def test_a_reader_sees_no_error_and_no_half_publish_during_runs(cellar: Place, url: str, runs: int) -> None:
     assert cellar.martlet("publish", "--to", url).exit_code == 0
     project = cellar.directory / "dbt_project.yml"
     project.write_text(project.read_text().replace("vars: {", f'vars: {{publish_to: ["{url}"], '))
     with Readers(url, cellar.directory / "published" / "cellar.duckdb") as readers:
-        for number in range(10):  # each with other rows to be scored, so that each publishes
+        for number in range(runs):  # each with other rows to be scored, so that each publishes
             result = cellar.martlet("run", "--vars", f"{{unlabelled_every: {7 + number % 2}}}")
             assert result.exit_code == 0, result.output
             assert "PostgreSQL" in result.stdout
     assert readers.errors == []
-    assert min(readers.reads.values()) >= 10
+    assert min(readers.reads.values()) >= runs
     assert rows(url, "select count(*) from pg_namespace where nspname like '%\\_\\_%'") == [(0,)], (
         "nothing is left over"
     )
