@@ -5,7 +5,6 @@ from datetime import date
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
 from ml import __version__
@@ -15,8 +14,8 @@ from ml.reading.caller import Caller
 from ml.reading.metric_rows import MetricQuestion
 from ml.reading.predictions import Question, prediction_rows, require_filter, shown
 from ml.reading.sight import Sight
-from ml.serving.answers import FORMS, answer, answer_text, plain
-from ml.serving.callers import admitted, may
+from ml.serving.answers import FORMS, answer, plain
+from ml.serving.callers import may
 from ml.serving.service import Service
 from ml.tables import SCHEMA
 
@@ -115,27 +114,18 @@ def _add_predictions(app: FastAPI, service: Service) -> None:
         summary="All predictions of one entity",
         responses=ROWS,
         response_class=Response,
-        openapi_extra={"security": [{"HTTPBearer": []}]},
     )
-    async def one(
+    def one(
         request: Request,
         name: str,
         entity: str,
+        caller: Annotated[Caller, Depends(may(service, "predictions"))],
         as_of: Annotated[date | None, Query(description="The as-of; all by default.")] = None,
         format: Form = "json",  # noqa: A002 -- the name that callers see
     ) -> Response:
-        # Called, not depended on: a look-up takes as long as solving a dependency.
-        secret = (request.headers.get("authorization") or "").removeprefix("Bearer ")
-        caller = admitted(service, "predictions", secret)
         values = _entity(service.library.prediction(name), entity)
-        # What everybody is answered stands ready; a choice of rows or columns is made in SQL.
-        is_plain = format == "json" and as_of is None and not (caller.role.rows or caller.role.personal)
-        version = service.library.reader.version
-        found = service.library.reader.look_up(name, values) if is_plain else None
-        if found is not None:
-            return answer_text(request, found, version)
         question = Question(values, as_of.isoformat() if as_of else None, limit=MOST_ROWS)
-        return await run_in_threadpool(_answer, request, service, name, caller, question, format)
+        return _answer(request, service, name, caller, question, format)
 
 
 def _add_what_if(app: FastAPI, service: Service) -> None:

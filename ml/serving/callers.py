@@ -19,26 +19,16 @@ def may(service: Service, scope: str) -> Callable[..., Awaitable[Caller]]:
     bearer = HTTPBearer(auto_error=False, description="A token of `martlet token`.")
 
     async def check(given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> Caller:
-        return admitted(service, scope, given.credentials if given else "")
+        if not service.tokens.all():
+            return Caller("")
+        token = service.tokens.find(given.credentials) if given else None
+        if token is None:
+            raise HTTPException(401, "Send a token: `Authorization: Bearer …`.", {"WWW-Authenticate": "Bearer"})
+        caller = of_token(service, token)
+        caller.require(scope)
+        return caller
 
     return check
-
-
-def admitted(service: Service, scope: str, secret: str) -> Caller:
-    """The program that sends a token, if it may do what it asks for; anybody where there are no tokens.
-
-    Raises:
-        HTTPException: the token is not known.
-        ForbiddenError: it lacks the scope.
-    """
-    if not service.tokens.all():
-        return Caller("")
-    token = service.tokens.find(secret) if secret else None
-    if token is None:
-        raise HTTPException(401, "Send a token: `Authorization: Bearer …`.", {"WWW-Authenticate": "Bearer"})
-    caller = of_token(service, token)
-    caller.require(scope)
-    return caller
 
 
 def visitor(service: Service, request: Request) -> Caller | None:

@@ -13,6 +13,7 @@ from ml.boards.pages import failure
 from ml.errors import DataError, ForbiddenError, MartletError, NotFoundError
 from ml.serving.service import Service
 from ml.serving.sessions import SESSION_COOKIE
+from ml.serving.shortcut import shortcut
 
 REQUESTS_A_MINUTE = 600  # of one caller
 STATIC = "/static/"
@@ -41,7 +42,7 @@ def guard(app: FastAPI, service: Service) -> None:
         elif _is_too_much(recent[_caller(request)]):
             response = JSONResponse({"detail": "Too many requests: wait a minute."}, 429, {"Retry-After": "60"})
         else:
-            response = await call_next(request)
+            response = shortcut(service, request) or await call_next(request)
         response.headers.update(SECURITY)
         _record(service, request, response.status_code)
         return response
