@@ -182,7 +182,7 @@ def _metric_tile(settings: dict[str, Any], grain: str, known: Known, place: str)
         known.dimension(metric, by, place)
     where = _where(settings, lambda name: known.dimension(metric, name, place))
     common = _common(settings, known.labels[metric], where)
-    return MetricTile(**common, metric=metric, grain=grain, by=by, series=settings.get("series") or 8)
+    return MetricTile(**common, metric=metric, grain=grain, by=by, series=_count(settings, "series", 8, place))
 
 
 def _model_tile(settings: dict[str, Any], _: str, known: Known, place: str) -> ModelTile:
@@ -197,7 +197,7 @@ def _model_tile(settings: dict[str, Any], _: str, known: Known, place: str) -> M
         model=model.name,
         columns=tuple(settings.get("columns") or model.columns),
         order=tuple(order),
-        rows=settings.get("rows") or 10,
+        rows=_count(settings, "rows", 10, place),
         follows_dates=settings.get("follows_dates") is not False,
     )
 
@@ -207,6 +207,13 @@ def _runs_tile(settings: dict[str, Any], _: str, known: Known, place: str) -> Ru
     check_keys(settings, RUNS_KEYS, place)
     check_word(settings["show"], ("runs",), f"{place}: show")
     return RunsTile(**_common(settings, "Runs", ()))
+
+
+def _count(settings: Mapping[str, Any], key: str, default: int, place: str) -> int:
+    value = settings.get(key)
+    if value is not None and value < 1:
+        raise DeclarationError(f"{place}: '{key}' must be at least 1, not {value}.")
+    return default if value is None else int(value)
 
 
 def _common(settings: Mapping[str, Any], label: str, where: Where) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from ml.reading.library import Library
 from ml.reading.metric_rows import TIME
 from ml.reading.metrics import Metric, MetricLayer
 from ml.reading.models import Model
-from ml.warehouse.ansi import quoted
+from ml.warehouse.ansi import literal, quoted
 
 VERSION = "1.0.0"
 ROOT = "martlet"
@@ -164,7 +164,7 @@ def _metric_dataset(assets: Assets, tile: MetricTile) -> str:
 
 
 def _texts(values: tuple[str, ...]) -> str:
-    return f"({', '.join(repr(value) for value in values)})"
+    return f"({', '.join(literal(value) for value in values)})"
 
 
 def _value(metric: Metric) -> dict[str, Any]:

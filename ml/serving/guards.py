@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 
 from ml.boards.pages import failure
 from ml.errors import DataError, ForbiddenError, MartletError, NotFoundError
+from ml.reading.access import Token
 from ml.serving.service import Service
 from ml.serving.sessions import SESSION_COOKIE
 from ml.serving.shortcut import shortcut
@@ -37,28 +38,35 @@ def guard(app: FastAPI, service: Service) -> None:
 
     @app.middleware("http")
     async def watch(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        token = _token(service, request)
+        host = request.client.host if request.client else ""
         if request.url.path.startswith(STATIC):
             response = await call_next(request)
-        elif _is_too_much(recent[_caller(request)]):
+        elif _is_too_much(recent[f"token {token.name}" if token else host]):
             response = JSONResponse({"detail": "Too many requests: wait a minute."}, 429, {"Retry-After": "60"})
         else:
             response = shortcut(service, request) or await call_next(request)
         response.headers.update(SECURITY)
-        _record(service, request, response.status_code)
+        _record(service, request, token, response.status_code)
         return response
 
     @app.exception_handler(MartletError)
     def refused(request: Request, error: MartletError) -> Response:
         status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 400)
+        request.state.error = str(error)  # for the log; a caller might learn from it what it may not see
         text = str(error) if isinstance(error, tuple(STATUS)) else "The snapshot could not answer this."
         if "text/html" in request.headers.get("accept", ""):
             return failure(status, text)
         return JSONResponse({"detail": text}, status)
 
 
-def _caller(request: Request) -> str:
-    host = request.client.host if request.client else ""
-    return request.headers.get("authorization") or request.cookies.get(SESSION_COOKIE) or host
+def _token(service: Service, request: Request) -> Token | None:
+    """The token of a program or of somebody who is signed in; None where there is none that is known."""
+    secret = (request.headers.get("authorization") or "").removeprefix("Bearer ")
+    if secret:
+        return service.tokens.find(secret)
+    session = service.sessions.read(request.cookies.get(SESSION_COOKIE))
+    return service.tokens.of_hash(session.sha256) if session else None
 
 
 def _is_too_much(calls: "deque[float]") -> bool:
@@ -71,11 +79,8 @@ def _is_too_much(calls: "deque[float]") -> bool:
     return False
 
 
-def _record(service: Service, request: Request, status: int) -> None:
-    """One line of the audit log: when, who (by the token's name), what, and how it ended."""
-    secret = (request.headers.get("authorization") or "").removeprefix("Bearer ")
-    session = service.sessions.read(request.cookies.get(SESSION_COOKIE))
-    token = service.tokens.find(secret) if secret else service.tokens.of_hash(session.sha256) if session else None
+def _record(service: Service, request: Request, token: Token | None, status: int) -> None:
+    """One line of the audit log: when, who (by the token's name), what, how it ended, and why if it failed."""
     line = {
         "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "token": token.name if token else None,
@@ -84,6 +89,7 @@ def _record(service: Service, request: Request, status: int) -> None:
         "path": request.url.path,
         "query": request.url.query,
         "status": status,
+        "error": getattr(request.state, "error", None),
     }
     with service.log.open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")

@@ -267,6 +267,7 @@ def test_a_run_that_waits_is_approved_in_the_page(
             "'feat_alcohl' is no public model. Did you mean 'feat_alcohol'?",
         ),
         ("order: [-ash]", "order: [-ahs]", "tile 1 ('list'): feat_alcohol has no column 'ahs'. Did you mean 'ash'?"),
+        ("rows: 5", "rows: 0", "tile 1 ('list'): 'rows' must be at least 1, not 0."),
         ("rows: 5", "row: 5", "tile 1 ('list'): unknown key 'row'. Did you mean 'rows'?"),
         ("field: ash", "field: ahs", "tile 2 ('chart'): feat_alcohol has no column 'ahs'."),
         ("show: runs", "show: run", "tile 3 ('run'): show 'run' is unknown. Did you mean 'runs'?"),
