@@ -110,6 +110,9 @@ def _counts(
         parts.append(f"count({quote(name)}) as {quote('known ' + name)}")
         if kind == "category":
             parts.append(f"approx_count_distinct({quote(name)}) as {quote('levels ' + name)}")
+        elif kind == "date":  # some engines know dates that lie beyond all others
+            infinite = f"case when cast({quote(name)} as varchar) in ('infinity', '-infinity') then 1 end"
+            parts.append(f"count({infinite}) as {quote('infinite ' + name)}")
         elif columns[name].type.upper() in ("DOUBLE", "FLOAT"):
             infinite = f"case when abs({quote(name)}) = {INFINITY} then 1 end"
             parts.append(f"count({infinite}) as {quote('infinite ' + name)}")

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from ml.learning.dataset import Dataset, Rows, thin
+from ml.learning.dataset import Dataset, Rows, epoch_days, thin
 from ml.learning.encode import MISSING
 from ml.learning.measures import CALIBRATION_BINS
 from ml.learning.resample import mean_interval, rate_interval
@@ -181,7 +181,7 @@ def _position(value: object, kind: str) -> tuple[float, str | None]:
     if kind == "category":
         return np.nan, MISSING if pd.isna(value) else str(value)  # type: ignore[call-overload]
     if isinstance(value, pd.Timestamp):
-        return (value - pd.Timestamp(0)) / pd.Timedelta(days=1), f"{value:%Y-%m-%d}"
+        return float(epoch_days(np.array(value.to_datetime64()))), f"{value:%Y-%m-%d}"
     number = float(value)  # type: ignore[arg-type]
     return number, ("true" if number else "false") if kind == "boolean" else None
 

@@ -103,6 +103,12 @@ def make_dataset(frame: pd.DataFrame, prediction: Prediction, kinds: Mapping[str
     return Dataset(features, target, keys, as_of, names, classes)
 
 
+def epoch_days(moments: NDArray[np.datetime64]) -> NDArray[np.float64]:
+    """Days from 1970, NaN where missing. By microseconds, since nanoseconds reach back to 1677 only."""
+    days = moments.astype("datetime64[us]").astype(np.int64) / 86_400e6
+    return np.where(np.isnat(moments), np.nan, days)
+
+
 def label(value: object) -> str:
     """A class as text, the same for 1, 1.0 and '1', and for true of any kind."""
     if isinstance(value, (bool, np.bool_)):

@@ -27,7 +27,7 @@ from ml.declaration import Prediction
 from ml.learning.baselines import baseline
 from ml.learning.cores import in_threads
 from ml.learning.dataset import Dataset, Fold, Rows, Split, block_order, thin
-from ml.learning.encode import MISSING, make_encoder
+from ml.learning.encode import LARGEST, MISSING, make_encoder
 from ml.learning.scorers import predict_output
 
 Array = NDArray[np.float64]
@@ -217,8 +217,9 @@ def as_number(column: pd.Series) -> Array:
         values = column.to_numpy(np.float64).copy()
     known = values[~np.isnan(values)]
     low, high = (known.min(), known.max()) if len(known) else (0.0, 0.0)
-    values[np.isnan(values)] = low - max(high - low, 1.0) / 10
-    return values
+    with np.errstate(over="ignore"):
+        values[np.isnan(values)] = low - max(high - low, 1.0) / 10
+    return np.clip(values, -LARGEST, LARGEST)
 
 
 def level_outputs(levels: NDArray[np.object_], targets: Array, folds: Sequence[Fold]) -> Array:

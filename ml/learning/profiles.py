@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ml.learning.dataset import Dataset, Rows
+from ml.learning.dataset import Dataset, Rows, epoch_days
 
 Array = NDArray[np.float64]
 
@@ -97,7 +97,7 @@ def _profile(name: str, kind: str, column: pd.Series, periods: NDArray[np.intp] 
 def _numbers(column: pd.Series) -> Array:
     """A column as numbers: dates as days since 1970."""
     if column.dtype.kind == "M":
-        column = (column - pd.Timestamp(0)) / pd.Timedelta(days=1)
+        return epoch_days(column.to_numpy("datetime64[us]"))
     return np.asarray(column, dtype=np.float64)
 
 

@@ -28,6 +28,7 @@ FEWEST_ROWS_FOR_THREADS, SECONDS_FOR_PROCESSES = 2_000, 20.0
 # With at most so many rows, this many fits are averaged.
 BAGS = ((3_000, 8), (10_000, 4), (30_000, 2))
 SAFETY = 1.2  # fits take longer than they did before, if anything
+HOPELESS = 12  # so many failures before any success mean that the data are at fault
 SKIPS = 8  # candidates passed over as too slow before a search ends early
 MOST_OF_BUDGET = 0.4  # that may be kept for fitting the blend once
 MOST_FOR_BAGS = 0.25  # that may be kept for fitting its members several times
@@ -128,7 +129,8 @@ class Race:
             # One after the other, since what is drawn depends on what was found.
             return None if running or started >= (self._budget.trials or 0) else next(upcoming, None)
         if not self.tried:  # nothing is known of how long a trial takes
-            return None if running else next(upcoming, None)
+            is_hopeless = self.trials and (len(self.trials) >= HOPELESS or self._budget.left <= 0)
+            return None if running or is_hopeless else next(upcoming, None)
         busy = sum(self._trial_seconds(trial.candidate) * self._share_left(trial) for trial in running)
         for _ in range(SKIPS):
             candidate = next(upcoming, None)

@@ -100,7 +100,8 @@ class DuckDB:
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> pd.DataFrame:
         """The result of a query as one frame."""
-        return self._run(sql, parameters).df()
+        with _explained():  # values are only read here
+            return self._run(sql, parameters).df()
 
     def batches(self, sql: str, rows: int) -> Iterator[pd.DataFrame]:
         """The result of a query in frames of about `rows` rows, read on a cursor of its own."""

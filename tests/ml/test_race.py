@@ -59,6 +59,18 @@ def test_no_candidate_starts_that_would_leave_no_time_to_fit() -> None:
     assert 3 <= len(ran.trials) <= 4
 
 
+def test_where_everything_fails_the_race_ends_long_before_its_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any) -> FoldFit:
+        raise ValueError("of these data nothing can be made")
+
+    monkeypatch.setattr(racing, "fit_fold", fails)
+    ran = race(Search(600.0), Clock(Search(600.0)))
+    list(ran.run(linear(1_000)))
+    assert len(ran.trials) == racing.HOPELESS
+    assert all(trial.status.endswith("of these data nothing can be made") for trial in ran.trials)
+    assert ran.tried == []
+
+
 def test_a_trial_without_time_left_is_stopped_and_says_so() -> None:
     clock = Clock(Search(60.0))
     ran = race(Search(60.0), clock)
