@@ -48,7 +48,8 @@ def odd(directory: Path, task: str, columns: dict[str, str], outcome: str) -> Pl
     (directory / "models").mkdir(parents=True)
     listed = "".join(', {} as "{}"'.format(sql, name.replace('"', '""')) for name, sql in columns.items())
     rows = "select range, random() as noise, random() as signal from range(400)"
-    query = f"select range as key, signal{listed}, case when range % 8 = 0 then null else {outcome} end as outcome from ({rows})"
+    target = f"case when range % 8 = 0 then null else {outcome} end as outcome"
+    query = f"select range as key, signal{listed}, {target} from ({rows})"
     (directory / "models" / "feat_odd.sql").write_text(f"{{% raw %}}{query}{{% endraw %}}")
     (directory / "models" / "odd.yml").write_text(DECLARED.replace("TASK", task))
     (directory / "dbt_project.yml").write_text(PROJECT)
