@@ -213,6 +213,8 @@ class Race:
             outputs = [self._output(number, trial.candidate, fit, iterations) for number, fit in enumerate(fits)]
             temperature, outputs = self._tempered(outputs)
             scores = self._judge.each(outputs)
+            output = np.concatenate(outputs)
+            value = self._judge.value(output)
         except CancelledError:
             self._leave(trial, seconds, STOPPED)
             return
@@ -220,11 +222,10 @@ class Race:
             # One estimator's trouble with the data must not end the search: it becomes a row that says why.
             self._leave(trial, seconds, f"failed: {type(error).__name__}: {error}")
             return
-        output = np.concatenate(outputs)
         parameters = {**trial.candidate.parameters, "encoding": trial.candidate.family.style}
         if iterations is not None:
             parameters["max_iter"] = iterations
-        name, value = trial.candidate.estimator, self._judge.value(output)
+        name = trial.candidate.estimator
         done = Trial(trial.number, name, parameters, self._rows, value, float(np.std(scores)), seconds, "ok")
         self.trials.append(done)
         seconds_each = float(np.mean([fit.seconds for fit in fits]))
