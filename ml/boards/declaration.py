@@ -174,7 +174,8 @@ def _metric_tile(settings: dict[str, Any], grain: str, known: Known, place: str)
     check_keys(settings, METRIC_KEYS, place)
     metric = settings["metric"]
     if metric not in known.labels:
-        raise DeclarationError(f"{place}: there is no metric '{metric}'. {nearest(metric, known.labels)}")
+        hint = nearest(metric, known.labels) if known.labels else "Metrics need `martlet[metrics]`, and some declared."
+        raise DeclarationError(f"{place}: there is no metric '{metric}'. {hint}")
     grain = settings.get("grain") or grain
     check_word(grain, GRAINS, f"{place}: grain")
     by = settings.get("by") or ""

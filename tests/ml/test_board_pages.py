@@ -274,7 +274,7 @@ def test_a_run_that_waits_is_approved_in_the_page(
         ("name: chart", "name: list", "two tiles are called 'list'."),
         ("name: chart", "name: The chart", "must be of small letters"),
         ("{show: runs}", "{label: Runs}", "tile 3: give one of 'metric', 'model' or 'show: runs'."),
-        ("{show: runs}", "{metric: revenue}", "there is no metric 'revenue'"),
+        ("{show: runs}", "{metric: revenue}", "there is no metric 'revenue'. Metrics need `martlet[metrics]`"),
         ("{name: cultivar, model", "{name: cultivra, model", "filter 1: feat_alcohol has no column 'cultivra'."),
         ("tiles:", "grain: moth\n          tiles:", "grain 'moth' is unknown. Did you mean 'month'?"),
     ],

@@ -1,5 +1,8 @@
 """The boards as assets of Apache Superset: complete, and right when its driver reads them from the snapshot."""
 
+import re
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -85,6 +88,15 @@ def test_metrics_are_those_of_the_metric_layer_when_the_driver_reads_them(files:
         with pytest.raises(sqlalchemy.exc.DBAPIError, match="disabled"):
             connection.execute(sqlalchemy.text("select * from read_csv('/etc/passwd')"))
     assert compared >= 19
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(not (ROOT / "docs" / "superset" / "home").is_dir(), reason="`make superset` sets it up")
+def test_superset_answers_every_chart_of_this_checkout() -> None:
+    script = ROOT / "docs" / "superset" / "start.py"
+    done = subprocess.run([sys.executable, script, "check"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"answered \d+ charts; \d+ of metrics say what the metric layer says", done.stdout)
 
 
 def test_models_are_tables_of_the_snapshot_without_personal_columns(files: Files, service: Service) -> None:
