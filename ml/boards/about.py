@@ -28,8 +28,6 @@ class Link:
 class About:
     """A definition: facts by name, columns with type and description, and what it is made from, layer by layer."""
 
-    kind: str
-    name: str
     title: str
     description: Markup
     facts: tuple[tuple[str, tuple[Link, ...]], ...]
@@ -55,8 +53,6 @@ def about_metric(metric: Metric, sight: Sight) -> About:
     }
     models = [sight.library.models[name] for name in metric.models if name in sight.library.models]
     return About(
-        "metric",
-        metric.name,
         metric.label,
         _text(metric.description),
         _known(facts),
@@ -78,9 +74,7 @@ def about_model(model: Model, sight: Sight) -> About:
     }
     seen = visible_columns(model, sight.caller.role, tuple(model.columns))
     columns = tuple((name, model.columns[name].type, _text(model.columns[name].description)) for name in seen)
-    return About(
-        "model", model.name, model.name, _text(model.description), _known(facts), columns, _lineage([model], sight)
-    )
+    return About(model.name, _text(model.description), _known(facts), columns, _lineage([model], sight))
 
 
 def _known(facts: Mapping[str, tuple[Link, ...]]) -> tuple[tuple[str, tuple[Link, ...]], ...]:

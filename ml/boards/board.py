@@ -94,7 +94,6 @@ class Board:
     label: str
     description: str
     owner: Owner
-    path: str
     tiles: tuple[AnyTile, ...]
     filters: tuple[Filter, ...] = ()
     targets: Targets | None = None

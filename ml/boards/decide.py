@@ -1,5 +1,7 @@
 """Puts into force what people decided about runs in the page: at once, or when the warehouse is free again."""
 
+from contextlib import suppress
+
 from ml import decisions
 from ml.boards.notes import PENDING, Decision, Notes
 from ml.declaration import Prediction
@@ -11,18 +13,16 @@ DECIDE = {"approved": decisions.approve, "rejected": decisions.reject}
 DONE = "in force"
 
 
-def decide(decision: Decision, prediction: Prediction, project: Project, notes: Notes) -> str:
-    """Keep a decision and put it into force if no other process holds the warehouse; returns what became of it.
+def decide(decision: Decision, prediction: Prediction, project: Project, notes: Notes) -> None:
+    """Keep a decision, and put it into force if no other process holds the warehouse.
 
     Raises:
         WarehouseError: the decision can't be kept.
     """
     notes.add(decision)
-    try:
-        with opened(project, 0.0) as warehouse:
-            return settle(decision, prediction, warehouse, notes)
-    except WarehouseError:  # a run is under way: it, or the next one, takes the decision over
-        return PENDING
+    # Where a run is under way, it or the next one takes the decision over.
+    with suppress(WarehouseError), opened(project, 0.0) as warehouse:
+        settle(decision, prediction, warehouse, notes)
 
 
 def settle(decision: Decision, prediction: Prediction, warehouse: Warehouse, notes: Notes) -> str:

@@ -150,7 +150,6 @@ def _board(node: Node, known: Known) -> Board:
         label=node.get("label") or node["name"],
         description=node.get("description") or "",
         owner=Owner(owner.get("name") or "", owner.get("email") or ""),
-        path=str(node.get("original_file_path", "?")),
         tiles=tuple(read),
         filters=tuple(_filter(dict(one), known, f"{place}: filter {number}") for number, one in enumerate(filters, 1)),
         targets=_targets(settings.get("targets"), known, f"{place}: targets"),

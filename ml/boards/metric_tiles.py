@@ -6,10 +6,10 @@ from datetime import date, timedelta
 from typing import Any
 
 from ml.boards import charts, periods
-from ml.boards.board import Annotations, Board, MetricTile
+from ml.boards.board import Annotations, Board, Filter, MetricTile
 from ml.boards.notes import Notes
 from ml.boards.numbers import MINUS, change, shown
-from ml.boards.state import State
+from ml.boards.state import State, limits_of
 from ml.boards.views import Cell, Comparison, Head, Table, TileView
 from ml.errors import ForbiddenError
 from ml.reading.metric_rows import MetricQuestion
@@ -49,7 +49,7 @@ def metric_view(tile: MetricTile, board: Board, state: State, sight: Sight, note
         "about": f"/about/metric/{metric.name}",
         "owner": metric.owner,
         "until": periods.long(last) if last else "",
-        "remarks": tuple(remarks),
+        "remarks": remarks,
         "targets": tuple(written[day] for day in sorted(written, reverse=True)),
     }
     if tile.by:
@@ -57,23 +57,20 @@ def metric_view(tile: MetricTile, board: Board, state: State, sight: Sight, note
     return _number(tile, metric, found, targets, events, common | {"period": " so far" if is_partial else ""})
 
 
-def asked_of(tile: MetricTile, board: Board, state: State, metric: Metric) -> tuple[MetricQuestion, list[str]]:
+def asked_of(tile: MetricTile, board: Board, state: State, metric: Metric) -> tuple[MetricQuestion, tuple[str, ...]]:
     """The question that a tile asks of its metric, and what of the board's choices it can't follow."""
-    where, remarks = list(tile.where), []
-    for one in board.filters:
-        values = state.chosen.get(one.name, ())
-        dimension = next((name for name in one.dimensions if name in metric.dimensions), "")
-        if values and dimension:
-            where.append((dimension, values))
-        elif values:
-            remarks.append(f"Not filtered by {one.label.lower()}.")
+
+    def dimension_of(one: Filter) -> str:
+        return next((name for name in one.dimensions if name in metric.dimensions), "")
+
+    where, remarks = limits_of(tile.where, board, state, dimension_of)
     question = MetricQuestion(
         metric.name,
         tile.grain,
         (tile.by,) if tile.by else (),
         periods.start(state.since, tile.grain) if state.since else None,
         periods.end(state.until, tile.grain) if state.until else None,
-        tuple(where),
+        where,
     )
     return question, remarks
 

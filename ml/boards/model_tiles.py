@@ -7,7 +7,7 @@ import pyarrow as pa
 from ml.boards import charts, periods
 from ml.boards.board import Board, ModelTile, fields_of
 from ml.boards.numbers import cell
-from ml.boards.state import State
+from ml.boards.state import State, limits_of
 from ml.boards.views import Cell, Head, Table, TileView
 from ml.reading.model_rows import ModelQuestion
 from ml.reading.models import Model, words
@@ -36,29 +36,23 @@ def model_view(tile: ModelTile, board: Board, state: State, sight: Sight) -> Til
         about=f"/about/model/{model.name}",
         owner=model.owner,
         until=periods.long(last) if last else "",
-        remarks=tuple(remarks),
+        remarks=remarks,
     )
     if tile.chart:
         return _charted(view, tile, model, question, sight)
     return replace(view, table=_table(tile, board, model, question, state, sight))
 
 
-def asked_of(tile: ModelTile, board: Board, state: State, model: Model) -> tuple[ModelQuestion, list[str]]:
+def asked_of(tile: ModelTile, board: Board, state: State, model: Model) -> tuple[ModelQuestion, tuple[str, ...]]:
     """The question that a tile asks of its model, and what of the board's choices it can't follow."""
-    where, remarks = list(tile.where), []
-    for one in board.filters:
-        values = state.chosen.get(one.name, ())
-        if values and one.name in model.columns:
-            where.append((one.name, values))
-        elif values:
-            remarks.append(f"Not filtered by {one.label.lower()}.")
+    where, remarks = limits_of(tile.where, board, state, lambda one: one.name if one.name in model.columns else "")
     dated = bool(model.clock) and tile.follows_dates
     if (state.since or state.until) and not dated:
-        remarks.append("Not filtered by date.")
+        remarks = (*remarks, "Not filtered by date.")
     table = state.table(tile.name)
     question = ModelQuestion(
         tuple(dict.fromkeys(fields_of(tile.chart))) if tile.chart else tile.columns,
-        tuple(where),
+        where,
         state.since if dated else None,
         state.until if dated else None,
         table.search,

@@ -1,6 +1,7 @@
 """What people write on boards: notes, targets and decisions, in small tables of their own that no publish touches."""
 
 import csv
+import io
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ml.errors import WarehouseError
+from ml.pages import write_page
 
 PENDING = "waits"
 TABLES = """
@@ -128,13 +130,10 @@ class Notes:
         written = []
         for table, kind in KINDS.items():
             rows = self._rows(table)
-            path, draft = folder / f"{table}.csv", folder / f".{table}.csv.draft"
+            path, text = folder / f"{table}.csv", io.StringIO()
+            csv.writer(text, lineterminator="\n").writerows([[field.name for field in fields(kind)], *rows])
             try:
-                folder.mkdir(parents=True, exist_ok=True)
-                with draft.open("w", encoding="utf-8", newline="") as file:
-                    writer = csv.writer(file, lineterminator="\n")
-                    writer.writerows([[field.name for field in fields(kind)], *rows])
-                draft.replace(path)
+                write_page(path, text.getvalue())
             except OSError as error:
                 raise WarehouseError(f"{path} can't be written: {error}.") from error
             written.append((path, len(rows)))

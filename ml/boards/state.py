@@ -1,11 +1,11 @@
 """What somebody looks at: the choices on a board as its address says them, so that a link shows the same again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from urllib.parse import urlencode
 
-from ml.boards.board import Board
+from ml.boards.board import Board, Filter, Where
 from ml.errors import DataError
 
 
@@ -49,6 +49,27 @@ class State:
     def query(self) -> str:
         """The choices as the end of an address, with its question mark; empty if there are none."""
         return f"?{urlencode(self.pairs)}" if self.pairs else ""
+
+
+def limits_of(
+    where: Where, board: Board, state: State, column_of: Callable[[Filter], str]
+) -> tuple[Where, tuple[str, ...]]:
+    """A tile's own limits with those of the board's choices, and which choices it can't follow, in words.
+
+    Args:
+        where: the tile's own.
+        board: has the filters.
+        state: has the choices.
+        column_of: by what the tile is limited for a filter; empty if by nothing.
+    """
+    limits, remarks = list(where), []
+    for one in board.filters:
+        values, column = state.chosen.get(one.name, ()), column_of(one)
+        if values and column:
+            limits.append((column, values))
+        elif values:
+            remarks.append(f"Not filtered by {one.label.lower()}.")
+    return tuple(limits), tuple(remarks)
 
 
 def read_state(board: Board, pairs: Sequence[tuple[str, str]]) -> State:

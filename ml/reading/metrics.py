@@ -83,24 +83,27 @@ class MetricLayer:
         self._rendered: dict[tuple[str, ...], str] = {}
 
     @cached_property
+    def _measures(self) -> dict[str, Any]:
+        """Each measure by name, with its semantic model."""
+        return {one.name: (one, model) for model in self.manifest.semantic_models for one in model.measures}
+
+    @cached_property
     def metrics(self) -> dict[str, Metric]:
         """All metrics by name, with the dimensions that each can be grouped by."""
-        measures = {one.name: (one, model) for model in self.manifest.semantic_models for one in model.measures}
         found = {}
         for metric in sorted(self.manifest.metrics, key=lambda metric: metric.name):
             with self._lock:
                 dimensions = self.engine.simple_dimensions_for_metrics([metric.name])
-            found[metric.name] = _metric(metric, measures, sorted({one.dunder_name for one in dimensions}))
+            found[metric.name] = _metric(metric, self._measures, sorted({one.dunder_name for one in dimensions}))
         return found
 
     @cached_property
     def clocks(self) -> dict[str, list[tuple[str, str]]]:
         """By metric the relations that it reads, each with the SQL of its time."""
-        measures = {one.name: (one, model) for model in self.manifest.semantic_models for one in model.measures}
         found = {}
         for metric in self.manifest.metrics:
             pairs = []
-            for measure, model in (measures[one.name] for one in metric.type_params.input_measures):
+            for measure, model in (self._measures[one.name] for one in metric.type_params.input_measures):
                 name = measure.agg_time_dimension or (model.defaults and model.defaults.agg_time_dimension)
                 (time,) = (one for one in model.dimensions if one.name == name)
                 pairs.append((model.node_relation.relation_name, time.expr or time.name))

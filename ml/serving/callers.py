@@ -31,6 +31,11 @@ def may(service: Service, scope: str) -> Callable[..., Awaitable[Caller]]:
     return check
 
 
+def secret_of(request: Request) -> str:
+    """The secret that a program sends; empty if it sends none."""
+    return (request.headers.get("authorization") or "").removeprefix("Bearer ")
+
+
 def visitor(service: Service, request: Request) -> Caller | None:
     """Who looks at a page: who is signed in, or anybody where there are no tokens; None if one has to sign in first."""
     session = service.sessions.read(request.cookies.get(SESSION_COOKIE))

@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from ml.boards.pages import failure
 from ml.errors import DataError, ForbiddenError, MartletError, NotFoundError
 from ml.reading.access import Token
+from ml.serving.callers import secret_of
 from ml.serving.service import Service
 from ml.serving.sessions import SESSION_COOKIE
 from ml.serving.shortcut import shortcut
@@ -45,7 +46,7 @@ def guard(app: FastAPI, service: Service) -> None:
         elif _is_too_much(recent[f"token {token.name}" if token else host]):
             response = JSONResponse({"detail": "Too many requests: wait a minute."}, 429, {"Retry-After": "60"})
         else:
-            response = shortcut(service, request) or await call_next(request)
+            response = shortcut(service, request, token) or await call_next(request)
         response.headers.update(SECURITY)
         _record(service, request, token, response.status_code)
         return response
@@ -62,8 +63,7 @@ def guard(app: FastAPI, service: Service) -> None:
 
 def _token(service: Service, request: Request) -> Token | None:
     """The token of a program or of somebody who is signed in; None where there is none that is known."""
-    secret = (request.headers.get("authorization") or "").removeprefix("Bearer ")
-    if secret:
+    if secret := secret_of(request):
         return service.tokens.find(secret)
     session = service.sessions.read(request.cookies.get(SESSION_COOKIE))
     return service.tokens.of_hash(session.sha256) if session else None

@@ -4,16 +4,23 @@ import re
 
 from fastapi import Request, Response
 
+from ml.reading.access import Token
 from ml.serving.answers import answer_text
+from ml.serving.callers import secret_of
 from ml.serving.service import Service
 
 LOOK_UP = re.compile(r"/predictions/([^/]+)/(.+)", re.DOTALL)
 
 
-def shortcut(service: Service, request: Request) -> Response | None:
+def shortcut(service: Service, request: Request, token: Token | None) -> Response | None:
     """What `/predictions/{name}/{entity}` answers whoever sees all rows; None for all else, which is for the routes."""
     asked = LOOK_UP.fullmatch(request.scope["path"])
-    if asked is None or request.method != "GET" or request.scope["query_string"] or not _sees_all(service, request):
+    if (
+        asked is None
+        or request.method != "GET"
+        or request.scope["query_string"]
+        or not _sees_all(service, request, token)
+    ):
         return None
     name, entity = asked.groups()
     prediction = service.library.predictions.get(name)
@@ -24,8 +31,8 @@ def shortcut(service: Service, request: Request) -> Response | None:
     return None if found is None else answer_text(request, found, version)
 
 
-def _sees_all(service: Service, request: Request) -> bool:
+def _sees_all(service: Service, request: Request, token: Token | None) -> bool:
     if not service.tokens.all():
         return True
-    token = service.tokens.find((request.headers.get("authorization") or "").removeprefix("Bearer "))
-    return token is not None and "predictions" in token.scopes and not token.role
+    # A session is for pages: programs send their token.
+    return bool(secret_of(request)) and token is not None and "predictions" in token.scopes and not token.role
