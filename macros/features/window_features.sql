@@ -121,14 +121,29 @@
             {%- do totals.extend([name ~ '_' ~ days ~ 'd_began_', name ~ '_' ~ days ~ 'd_ended_']) %}
         {%- endfor %}
     {%- endfor %}
-    with
-    {%- for name, expression in plan.distincts.items() %}
-    {{ martlet.chains_of_values(name, expression, events, entity, event_time, windows) }},
+    with asked_ as (
+        select
+            min({{ as_of }}) - interval {{ windows | max }} day as first_,
+            max({{ as_of }}) as last_
+        from {{ snapshots }}
+    ),
+
+    {#- A slice of time takes only the events that its windows reach, unless something looks back without end. #}
+    events_ as (
+        select * from {{ events }}
+        where
+            {{ event_time }} < (select last_ from asked_)
+            {%- if not (recency or plan.lasts) %}
+            and {{ event_time }} >= (select first_ from asked_)
+            {%- endif %}
+    ),
+    {% for name, expression in plan.distincts.items() %}
+    {{ martlet.chains_of_values(name, expression, 'events_', entity, event_time, windows) }},
     {% endfor %}
-    {{ martlet.running_totals(events, entity, event_time, plan, totals) }}
+    {{ martlet.running_totals('events_', entity, event_time, plan, totals) }}
     {%- if plan.minima or plan.maxima %},
 
-    {{ martlet.extremes_before(snapshots, events, entity, as_of, event_time, windows, plan) }}
+    {{ martlet.extremes_before(snapshots, 'events_', entity, as_of, event_time, windows, plan) }}
     {%- endif %}
 
     select
@@ -275,7 +290,6 @@ moments_ as (
             max({{ expression }}) as {{ name }}
             {%- endfor %}
         from {{ events }}
-        where {{ event_time }} is not null
         group by {{ entity }}, {{ event_time }}
 
         union all

@@ -9,6 +9,7 @@ features as (
 outcomes as (
 
     select * from {{ ref('int_household_outcomes') }}
+    where {{ only_new('as_of_date', settles_after_days=var('household_horizon_days')) }}
 
 ),
 

@@ -3,7 +3,9 @@ with
 lines as (
 
     select * from {{ ref('int_receipt_lines') }}
-    where reject_reason is null
+    where
+        reject_reason is null
+        and {{ only_new('trading_date') }}
 
 ),
 

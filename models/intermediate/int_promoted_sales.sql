@@ -3,9 +3,7 @@ with
 promotions as (
 
     select * from {{ ref('stg_journey__promotions') }}
-    where
-        reject_reason is null
-        and {{ only_new('week_start_date') }}
+    where reject_reason is null
 
 ),
 
@@ -16,11 +14,18 @@ sales as (
         store_id,
         source_week_number
     from {{ ref('stg_journey__transactions') }}
-    where reject_reason is null
+    where
+        reject_reason is null
+        and {{ only_new(
+            week_start('source_week_number'),
+            column='week_start_date',
+            settles_after_days=var('promotions_planned_days')
+        ) }}
 
 ),
 
--- The semi-join comes first: of 20.9 million placements fewer than 2 in 100 met a sale, and only these are grouped.
+-- The semi-join comes first: of 20.9 million placements fewer than 2 in 100 met a sale, and only these are grouped. A
+-- build that adds is spared from reading placements of other weeks.
 promoted as (
 
     select

@@ -1,11 +1,19 @@
 with
 
+weeks as (
+
+    select distinct week_number from {{ ref('int_calendar') }}
+    where {{ only_new('week_start_date') }}
+
+),
+
+-- The semi-join spares reading placements of other weeks in a build that adds.
 promotions as (
 
-    select * from {{ ref('stg_journey__promotions') }}
-    where
-        reject_reason is null
-        and {{ only_new('week_start_date') }}
+    select placements.*
+    from {{ ref('stg_journey__promotions') }} as placements
+    semi join weeks on placements.week_number = weeks.week_number
+    where placements.reject_reason is null
 
 ),
 

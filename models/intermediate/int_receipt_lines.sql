@@ -3,6 +3,7 @@ with
 transactions as (
 
     select * from {{ ref('stg_journey__transactions') }}
+    where {{ only_new('transacted_at_utc', column='trading_date', in_utc=true) }}
 
 ),
 

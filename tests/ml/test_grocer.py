@@ -1,8 +1,12 @@
 """The reference project on its whole data, end to end: what a new user gets from `make run`."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -10,8 +14,9 @@ import pytest
 from ml.declaration import read_predictions
 from ml.manifest import Manifest
 from ml.tables import TABLES
-from tests.ml.conftest import Built
+from tests.ml.conftest import ROOT, Built
 
+DBT = str(Path(sys.executable).with_name("dbt"))
 PREDICTIONS = ("campaign_redemption", "category_demand", "household_lapse", "household_spend")
 
 
@@ -135,3 +140,28 @@ def test_nothing_in_the_package_knows_of_groceries() -> None:
     for path in sorted((ROOT / "ml").rglob("*.py")):
         for line in path.read_text().splitlines():
             assert not words.search(examples.sub("", line)), f"{path.name}: {line}"
+
+
+@pytest.mark.soak
+def test_a_build_that_adds_what_became_known_equals_one_from_the_sources(tmp_path: Path) -> None:
+    """All tables, cell by cell: grown over three Mondays, and built at the last of them alone."""
+    grown, whole = tmp_path / "grown" / "martlet.duckdb", tmp_path / "whole" / "martlet.duckdb"
+    for warehouse, dates in ((grown, ("2017-10-02", "2017-10-09", "2017-10-16")), (whole, ("2017-10-16",))):
+        warehouse.parent.mkdir()
+        environment = {**os.environ, "MARTLET_WAREHOUSE": str(warehouse), "DBT_TARGET_PATH": str(tmp_path / "target")}
+        for date in dates:
+            command = [DBT, "build", "--select", "+path:models/features", "--exclude-resource-type", "test"]
+            command += ["--exclude-resource-type", "unit_test", "--vars", f"{{as_of: '{date}'}}"]
+            done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stdout
+    with duckdb.connect() as database:
+        database.execute(f"attach '{grown}' as grown (read_only); attach '{whole}' as whole (read_only)")
+        tables = database.execute(
+            "select table_schema || '.' || table_name from information_schema.tables where table_catalog = 'whole' "
+            "and table_type = 'BASE TABLE' and table_schema in ('intermediate', 'marts', 'features')"
+        ).fetchall()
+        assert len(tables) > 30
+        for (table,) in tables:
+            for one, other in (("grown", "whole"), ("whole", "grown")):
+                found = f"from {one}.{table} except all from {other}.{table}"
+                assert database.execute(f"select count(*) from ({found})").fetchall() == [(0,)], (table, one)

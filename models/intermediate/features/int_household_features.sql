@@ -3,6 +3,7 @@ with
 windows as (
 
     select * from {{ ref('int_household_windows') }}
+    where {{ only_new('as_of_date') }}
 
 ),
 
@@ -29,7 +30,6 @@ features as (
     select
         windows.household_id,
         windows.as_of_date,
-
         windows.days_since_last_basket,
         habits.tenure_days,
         windows.shopping_days_7d,

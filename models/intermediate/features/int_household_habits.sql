@@ -3,6 +3,7 @@ with
 snapshots as (
 
     select * from {{ ref('int_household_snapshots') }}
+    where {{ only_new('as_of_date') }}
 
 ),
 

@@ -3,7 +3,9 @@ with
 snapshots as (
 
     select * from {{ ref('int_household_snapshots') }}
-    where is_weekly
+    where
+        is_weekly
+        and {{ only_new('as_of_date', settles_after_days=var('household_horizon_days')) }}
 
 ),
 

@@ -9,7 +9,7 @@ with
 source as (
 
     select * from {{ source('journey', 'transactions') }}
-    where {{ known_as_of(local_time('transaction_timestamp')) }}
+    where {{ known_as_of('transaction_timestamp', in_utc=true) }}
 
 ),
 
