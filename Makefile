@@ -10,7 +10,7 @@ CHROMIUM := .venv/chromium/installed
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run replay test check benchmark benchmark-quality benchmark-scoring benchmark-features benchmark-drift benchmark-serving schedulers superset soak lock clean
+.PHONY: help setup run replay test check benchmark benchmark-quality benchmark-scoring benchmark-features benchmark-elsewhere benchmark-drift benchmark-serving schedulers superset soak lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -62,6 +62,9 @@ benchmark-scoring: setup ## rows per second and memory of scoring beside the nai
 
 benchmark-features: setup ## point-in-time features beside the naive range join and pandas
 	$(BIN)/python benchmarks/features.py
+
+benchmark-elsewhere: setup benchmarks/environments/tables/installed ## features and predictions of two projects unlike the grocer
+	$(BIN)/python benchmarks/elsewhere.py
 
 benchmark-drift: setup ## drift of 40 columns of a million rows beside NumPy and the floor
 	$(BIN)/python benchmarks/drift.py

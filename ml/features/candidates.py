@@ -1,7 +1,7 @@
 """What could tell of a row: candidate features along the paths, each with its SQL and its words."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ml.features.graph import SNAPSHOT_COLUMNS, Graph
 from ml.features.measures import FEW_LEVELS, Measure, first_of, measures
@@ -43,6 +43,8 @@ class Feature:
         windows: whose starts it looks up.
         reads: columns of `keyed` that come from parents.
         is_age: days from an attribute's date to the as-of; below zero, the date lay ahead.
+        mean_of: what it is the mean of and over which time, in the same words for all keys of a table.
+        parts: the features that it is the ratio of.
     """
 
     name: str
@@ -55,6 +57,8 @@ class Feature:
     windows: tuple[Window, ...] = ()
     reads: tuple[str, ...] = ()
     is_age: bool = False
+    mean_of: str = ""
+    parts: tuple["Feature", ...] = ()
 
 
 def candidates(
@@ -289,9 +293,11 @@ def _of_number(view: View, measure: Measure, windows: Sequence[Window]) -> Itera
                 view, f"{prefix}_sum_{window.label}", value, f"sum of {words}, {window.words}", [amount], asked
             )
         mean = f"cast({inside(amount, window)} as double) / nullif({inside(count, window)}, 0)"
-        yield _feature(
+        feature = _feature(
             view, f"{prefix}_mean_{window.label}", mean, f"mean of {words}, {window.words}", [amount, count], asked
         )
+        source = "outcomes" if view.is_own else view.table.id
+        yield replace(feature, mean_of=f"{source} {measure.sql} {window.label}")
     last = Running(
         f"last_{name}", f"avg({column})", f"last_value({identifier(f'last_{name}')} ignore nulls) over so_far"
     )

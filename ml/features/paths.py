@@ -73,6 +73,11 @@ class View:
     is_near: bool = True
     is_own: bool = False
 
+    @property
+    def steps(self) -> str:
+        """How the names of its steps in a query begin."""
+        return "".join(letter if letter.isalnum() and letter.isascii() else "_" for letter in self.name.lower())
+
     def table_of(self, alias: str) -> Table:
         """The table that an alias of the events' query stands for."""
         return self.table if alias == "events" else next(one.table for one in self.parents if one.alias == alias)

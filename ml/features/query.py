@@ -8,6 +8,7 @@ from ml.features.graph import Graph, Table
 from ml.features.measures import Measure, first_of, measures
 from ml.features.names import identifier
 from ml.features.paths import Parent, Paths, View, short
+from ml.features.peers import joined, parts_of
 from ml.features.population import Population
 from ml.features.values import Values
 from ml.features.windows import Window, window
@@ -39,10 +40,11 @@ class Writer:
 
     def write(self, features: Sequence[Feature], kept: Sequence[str] = ()) -> str:
         """The query: keys, features, other columns of the population, the target."""
-        views = list({feature.view.name: feature.view for feature in features if feature.view}.values())
-        steps = [*self._imports(views, features), self._keyed(views, features)]
+        parts = parts_of(features)
+        views = list({feature.view.name: feature.view for feature in parts if feature.view}.values())
+        steps = [*self._imports(views, parts), self._keyed(views, parts)]
         for view in views:
-            own = [feature for feature in features if feature.view is not None and feature.view.name == view.name]
+            own = [feature for feature in parts if feature.view is not None and feature.view.name == view.name]
             steps += self._view(view, own)
         steps.append(("features", self._joined(views, features, kept)))
         blocks = [f"{name} as (\n\n{_indented(text)}\n\n)" for name, text in steps]
@@ -152,7 +154,7 @@ class Writer:
     def _view(self, view: View, features: Sequence[Feature]) -> list[tuple[str, str]]:
         needs = _needs(features)
         windows = list({one.label: one for feature in features for one in feature.windows}.values())
-        name = identifier_of(view.name)
+        name = view.steps
         keys = [f"key_{place}" for place, _ in enumerate(view.columns, 1)]
         events = self._own_events(view, keys) if view.is_own else self._events(view, keys, needs)
         instants = [*keys, "at_", *(f"{one.gathered} as {identifier(one.name)}" for one in needs)]
@@ -240,7 +242,7 @@ class Writer:
     def _looked_up(
         self, view: View, features: Sequence[Feature], windows: Sequence[Window], keys: Sequence[str]
     ) -> str:
-        name = identifier_of(view.name)
+        name = view.steps
         lines = [f"keyed.{identifier(key)}" for key in self.population.keys]
         lines += [_named(feature.expression, feature.name) for feature in features]
         same = [f"keyed.{identifier(one)} = {{}}.{key}" for one, key in zip(view.anchor.columns, keys, strict=True)]
@@ -253,14 +255,11 @@ class Writer:
     def _joined(self, views: Sequence[View], features: Sequence[Feature], kept: Sequence[str]) -> str:
         lines = [f"keyed.{identifier(key)}" for key in self.population.keys]
         for feature in features:
-            if feature.view is None:
-                lines.append(_named(feature.expression, feature.name))
-            else:
-                lines.append(f"{identifier_of(feature.view.name)}_features.{identifier(feature.name)}")
+            lines.append(joined(feature) if feature.view else _named(feature.expression, feature.name))
         lines += [f"keyed.{identifier(name)}" for name in (*kept, self.population.target)]
         joins = []
         for view in views:
-            table = f"{identifier_of(view.name)}_features"
+            table = f"{view.steps}_features"
             same = [f"keyed.{identifier(key)} = {table}.{identifier(key)}" for key in self.population.keys]
             joins.append(_join(f"left join {table}", same))
         return "\n".join([_select(lines), "from keyed", *joins])
@@ -269,11 +268,6 @@ class Writer:
 def _needs(features: Iterable[Feature]) -> list[Running]:
     """The running columns that features read, once each."""
     return list({column.name: column for feature in features for column in feature.needs}.values())
-
-
-def identifier_of(name: str) -> str:
-    """A view's name as the start of the names of its steps."""
-    return "".join(letter if letter.isalnum() and letter.isascii() else "_" for letter in name.lower())
 
 
 def _timestamp(sql: str, column: Column) -> str:
