@@ -60,7 +60,7 @@ benchmark: setup ## time and memory of the pipeline beside bare SQL
 benchmark-scoring: setup ## rows per second and memory of scoring beside the naive way and the floor
 	$(BIN)/python benchmarks/scoring.py
 
-benchmark-features: setup ## point-in-time features beside the naive range join and pandas
+benchmark-features: setup benchmarks/environments/featuretools/installed ## point-in-time features beside the range join, pandas and featuretools
 	$(BIN)/python benchmarks/features.py
 
 benchmark-elsewhere: setup benchmarks/environments/tables/installed ## features and predictions of two projects unlike the grocer

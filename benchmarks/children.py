@@ -4,7 +4,7 @@ import os
 import sys
 
 
-def measured(script: str, *arguments: str) -> tuple[float, float]:
+def measured(script: str, *arguments: str, python: str = sys.executable) -> tuple[float, float]:
     """Seconds that the script reports by `report`, and its peak memory in MiB.
 
     The script is called with the arguments and, last, the number of the pipe that it reports to.
@@ -13,7 +13,7 @@ def measured(script: str, *arguments: str) -> tuple[float, float]:
     process = os.fork()
     if process == 0:
         os.set_inheritable(writing, True)
-        os.execv(sys.executable, [sys.executable, script, *arguments, str(writing)])  # noqa: S606
+        os.execv(python, [python, script, *arguments, str(writing)])  # noqa: S606
     os.close(writing)
     with os.fdopen(reading) as pipe:
         text = pipe.read()

@@ -1,8 +1,8 @@
-"""Seconds and peak memory of point-in-time features, beside the naive range join and pandas' as-of join.
+"""Seconds and peak memory of point-in-time features, beside the naive range join, pandas' as-of join, featuretools.
 
 Run it with `make benchmark-features`, or with `--times 1 10 50`: the grocer's receipt lines, and so many copies of its
 households. Features of each household and week: count, sum and mean of sales over 28, 84 and 364 days, of all time,
-the latest, recency. All ways give the same numbers, which is checked.
+the latest, recency. All ways give the same numbers, which is checked; featuretools is asked for counts, sums and means.
 """
 
 import argparse
@@ -19,8 +19,9 @@ from children import measured, report
 
 WINDOWS = (28, 84, 364)
 MEMORY_LIMIT = "2GB"
-WAYS = ("ours", "pandas", "naive")
-LARGEST = {"ours": 50, "pandas": 10, "naive": 1}  # times the data, that a way is asked to do
+LARGEST = {"ours": 50, "pandas": 10, "naive": 1, "featuretools": 1}  # times the data, that a way is asked to do
+PEERS = Path(__file__).parent / "peers"
+PYTHON = Path(__file__).parent / "environments" / "featuretools" / "bin" / "python"
 
 
 def main() -> None:
@@ -34,8 +35,10 @@ def main() -> None:
             place = Path(folder) / f"{times}.duckdb"
             lines, rows = prepare(place, times)
             ours = 0.0
-            for way in [way for way in WAYS if times <= LARGEST[way]]:
-                seconds, peak = measured(__file__, "--way", str(place), way)
+            for way in [way for way, largest in LARGEST.items() if times <= largest]:
+                seconds, peak = (
+                    by_featuretools(place) if way == "featuretools" else measured(__file__, "--way", str(place), way)
+                )
                 ours = ours or seconds
                 print(
                     f"| {times} | {lines:,} | {rows:,} | {way} | {seconds:.1f} | {peak:.0f} | {seconds / ours:.1f} |",
@@ -65,16 +68,31 @@ def prepare(place: Path, times: int) -> tuple[int, int]:
 
 def compare(place: Path) -> None:
     """Prove that all ways found the same."""
+    told = "select sum(sum_84), sum(n_28), sum(n_ever), sum(mean_364) from"
     with duckdb.connect(str(place), read_only=True) as database:
         made = [name for (name,) in database.execute("show tables").fetchall() if name.startswith("by_")]
-        sums = {
-            name: database.execute(f"select sum(sum_84), sum(n_28), sum(last), sum(mean_364) from {name}").fetchone()
+        sums = {name: database.execute(f"{told} {name}").fetchone() for name in made}
+        lasts = {
+            name: database.execute(f"select sum(last), sum(recency) from {name}").fetchone()
             for name in made
+            if name != "by_featuretools"
         }
+    if not np.allclose(*(np.array(list(found), dtype=float) for found in (lasts.values(), [lasts["by_ours"]]))):
+        sys.exit(f"the latest values differ: {lasts}")
     first = np.array(sums["by_ours"], dtype=float)
     for name, found in sums.items():
         if not np.allclose(first, np.array(found, dtype=float), rtol=1e-9):
             sys.exit(f"{name} differs: {found} instead of {sums['by_ours']}")
+
+
+def by_featuretools(place: Path) -> tuple[float, float]:
+    """Seconds and peak memory of featuretools, which has an environment of its own."""
+    with duckdb.connect(str(place)) as database:
+        for table in ("lines", "population"):
+            database.execute(f"copy {table} to '{place.parent / table}.parquet'")
+        measures = measured(str(PEERS / "run_featuretools.py"), str(place.parent), python=str(PYTHON))
+        database.execute(f"create table by_featuretools as from '{place.parent}/by_featuretools.parquet'")
+    return measures
 
 
 def run(place: Path, way: str) -> float:

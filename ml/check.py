@@ -50,7 +50,11 @@ def feature_columns(prediction: Prediction, warehouse: Warehouse) -> dict[str, C
 
 
 def feature_kinds(prediction: Prediction, columns: Mapping[str, Column]) -> dict[str, str]:
-    """Kinds of the columns that are features: all but keys, target, excluded ones and personal data."""
+    """Kinds of the columns that are features: all but keys, target, excluded, personal ones, lists and so on."""
+    return {name: kind for name, kind in _told_kinds(prediction, columns).items() if kind != "other"}
+
+
+def _told_kinds(prediction: Prediction, columns: Mapping[str, Column]) -> dict[str, str]:
     apart = {*prediction.keys, prediction.target, *prediction.exclude, *prediction.personal}
     return {name: column.kind for name, column in columns.items() if name not in apart}
 
@@ -96,6 +100,10 @@ def _structure(
     yield from _metric_findings(prediction, min(len(levels), MAX_CLASSES))
     yield from _target_findings(prediction, columns[prediction.target], int(counts["closed"]), levels)
     yield from _key_findings(prediction, counts, warehouse)
+    for name, kind in _told_kinds(prediction, columns).items():
+        if kind == "other":
+            words = f"'{name}' is no feature: it is a {columns[name].type}. Cast it, or add it to `exclude`."
+            yield Finding("warning", "features", words, name)
     yield from _feature_findings(kinds, counts)
 
 
@@ -207,10 +215,8 @@ def duplicated_key(names: Sequence[str], warehouse: Warehouse, relation: str) ->
 def _feature_findings(kinds: Mapping[str, str], counts: pd.Series) -> Iterator[Finding]:
     if not kinds:
         yield _error("features", "no column is left as a feature.")
-    for name, kind in kinds.items():
-        if kind == "other":
-            yield _error("features", f"'{name}' is of a type that can't be a feature; cast it, or add it to `exclude`.")
-        elif counts["rows"] and not counts["known " + name]:
+    for name in kinds:
+        if counts["rows"] and not counts["known " + name]:
             yield Finding("warning", "features", f"'{name}' is null in every row.", name)
         levels = int(counts.get("levels " + name, 0))
         if levels > MAX_LEVELS:

@@ -43,8 +43,8 @@ class Feature:
         windows: whose starts it looks up.
         reads: columns of `keyed` that come from parents.
         is_age: days from an attribute's date to the as-of; below zero, the date lay ahead.
-        mean_of: what it is the mean of and over which time, in the same words for all keys of a table.
-        parts: the features that it is the ratio of.
+        amount_of: what it counts, sums or averages and over which time, in the same words for all keys of a table.
+        parts: the features that it is a ratio of, see `peers`.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Feature:
     windows: tuple[Window, ...] = ()
     reads: tuple[str, ...] = ()
     is_age: bool = False
-    mean_of: str = ""
+    amount_of: str = ""
     parts: tuple["Feature", ...] = ()
 
 
@@ -148,9 +148,10 @@ def _of_view(
         windows = list({window.label: window for window in (windows[0], windows[-1])}.values())
     if not view.is_own:
         for window in windows:
-            yield _feature(
+            counted = _feature(
                 view, f"{view.name}_{window.label}", inside(many, window), f"{what}, {window.words}", [many], [window]
             )
+            yield replace(counted, amount_of=f"{view.table.id} n {window.label}")
         yield from _rhythm(view, what)
         yield from _trend(view, what, windows, many)
     for measure in measures(population, view, graph, values):
@@ -284,20 +285,21 @@ def _of_number(view: View, measure: Measure, windows: Sequence[Window]) -> Itera
         return Running(f"{short_name}_{name}", gathered, f"sum({identifier(f'{short_name}_{name}')}) over so_far")
 
     count, amount = total("n", f"count({column})"), total("sum", f"coalesce(sum({column}), 0)")
+    source = "outcomes" if view.is_own else view.table.id
     squares = f"coalesce(sum(cast({column} as double) * {column}), 0)"
     for window in windows:
         asked = [window]
         if measure.kind == "number" and view.is_near and not (view.is_own or measure.is_parents):
             value = f"cast({inside(amount, window)} as double)"
-            yield _feature(
+            summed = _feature(
                 view, f"{prefix}_sum_{window.label}", value, f"sum of {words}, {window.words}", [amount], asked
             )
+            yield replace(summed, amount_of=f"{source} {measure.sql} sum {window.label}")
         mean = f"cast({inside(amount, window)} as double) / nullif({inside(count, window)}, 0)"
-        feature = _feature(
+        meant = _feature(
             view, f"{prefix}_mean_{window.label}", mean, f"mean of {words}, {window.words}", [amount, count], asked
         )
-        source = "outcomes" if view.is_own else view.table.id
-        yield replace(feature, mean_of=f"{source} {measure.sql} {window.label}")
+        yield replace(meant, amount_of=f"{source} {measure.sql} mean {window.label}")
     last = Running(
         f"last_{name}", f"avg({column})", f"last_value({identifier(f'last_{name}')} ignore nulls) over so_far"
     )

@@ -12,7 +12,7 @@ from ml.errors import DataError
 from ml.features.candidates import Feature, candidates
 from ml.features.graph import Graph, inferred_keys, read_graph
 from ml.features.paths import Paths, View, find_paths
-from ml.features.peers import beside_peers, ratios_of
+from ml.features.peers import PEERS, beside_all, beside_peers, ratios_of
 from ml.features.population import Population, read_population
 from ml.features.query import Writer
 from ml.features.select import Array, Chosen, choose, make_folds
@@ -92,8 +92,11 @@ def compose(
     frame, usable = sample.frame(
         found, started + seconds * 0.5, lambda share: progress(0.05 + 0.3 * share, "computing candidates")
     )
-    ratios = beside_peers(usable, {*population.columns, *(feature.name for feature in found)})
-    frame = pd.concat([frame, ratios_of(frame, ratios)], axis=1)
+    taken = {*population.columns, *(feature.name for feature in found)}
+    ratios = beside_peers(usable, taken)
+    if len(frame) >= PEERS * frame[population.as_of].nunique():
+        ratios += beside_all(usable, population.as_of, taken)
+    frame = pd.concat([frame, ratios_of(frame, ratios, population.as_of)], axis=1)
     found, usable = [*found, *ratios], [*usable, *ratios]
     if len(usable) < len(found):
         notes.append(f"{len(found) - len(usable)} candidates have no value, or there was no time to compute them")

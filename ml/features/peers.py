@@ -1,4 +1,4 @@
-"""Ratios to the peer group: what happened to one key beside what happened to a wider one over the same time."""
+"""Ratios to the peer group: to what happened to a wider key over the same time, or to the other rows of the as-of."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -10,44 +10,70 @@ from ml.features.candidates import Feature
 from ml.features.names import identifier, unique
 from ml.features.paths import View
 
-MOST = 200  # ratios
+MOST = 150  # ratios of each kind
+PEERS = 30  # rows that an as-of must have on average, to be compared with each other
 
 
 def beside_peers(found: Sequence[Feature], taken: set[str]) -> list[Feature]:
-    """Means of the nearest key of a table as multiples of those of its others: a plane's delays beside its carrier's.
+    """Amounts of the nearest key of a table as multiples of those of its others: a plane's delays beside its carrier's.
 
-    Both means are of events before the as-of, so their ratio is too. `taken` are names that no ratio may have; those of
-    the ratios are added.
+    Both are of events before the as-of, so their ratio is too. `taken` are names that no ratio may have; those of the
+    ratios are added.
     """
-    means = sorted((one for one in found if one.mean_of), key=lambda one: (one.mean_of, _view(one).anchor.depth))
+    amounts = sorted((one for one in found if one.amount_of), key=lambda one: (one.amount_of, _view(one).anchor.depth))
     ratios = []
-    for _, alike in groupby(means, key=lambda feature: feature.mean_of):
+    for _, alike in groupby(amounts, key=lambda feature: feature.amount_of):
         own, *others = alike
-        ratios += [unique(_ratio(own, peers), taken) for peers in others]
-    return ratios[:MOST]
+        for peers in others:
+            by = _view(peers).anchor.columns
+            ratios.append(
+                Feature(
+                    name=f"{own.name}_beside_{'_'.join(by)}",
+                    expression=f"{joined(own)} / nullif({joined(peers)}, 0)",
+                    kind="number",
+                    description=f"{own.description.rstrip('.')}, as a multiple of the same by {' and '.join(by)}.",
+                    path=f"{own.path} and {peers.path}",
+                    parts=(own, peers),
+                )
+            )
+    return [unique(ratio, taken) for ratio in ratios[:MOST]]
 
 
-def _ratio(own: Feature, peers: Feature) -> Feature:
-    by = _view(peers).anchor.columns
-    return Feature(
-        name=f"{own.name}_beside_{'_'.join(by)}",
-        expression=f"{joined(own)} / nullif({joined(peers)}, 0)",
-        kind="number",
-        description=f"{own.description.rstrip('.')}, as a multiple of the same by {' and '.join(by)}.",
-        path=f"{own.path} and {peers.path}",
-        parts=(own, peers),
-    )
+def beside_all(found: Sequence[Feature], as_of: str, taken: set[str]) -> list[Feature]:
+    """Amounts of the population's own entity as multiples of their mean over all rows of the same as-of.
+
+    What is usual may change with time (prices, seasons, rules); where a row stands among the others need not.
+    """
+    moment = f"keyed.{identifier(as_of)}"
+    ratios = [
+        Feature(
+            name=f"{own.name}_beside_all",
+            expression=f"{joined(own)} / nullif(avg({joined(own)}) over (partition by {moment}), 0)",
+            kind="number",
+            description=f"{own.description.rstrip('.')}, as a multiple of the mean of all rows of the as-of.",
+            path=own.path,
+            parts=(own,),
+        )
+        for own in found
+        if own.amount_of and _view(own).is_near
+    ]
+    return [unique(ratio, taken) for ratio in ratios[:MOST]]
+
+
+def ratios_of(frame: pd.DataFrame, ratios: Sequence[Feature], as_of: str) -> pd.DataFrame:
+    """What the expressions of ratios say, of a frame that holds their parts and the as-of."""
+    found = {}
+    for ratio in ratios:
+        own = frame[ratio.parts[0].name].astype(np.float64)
+        is_of_all = len(ratio.parts) == 1
+        peers = own.groupby(frame[as_of]).transform("mean") if is_of_all else frame[ratio.parts[1].name]
+        found[ratio.name] = own / peers.where(peers != 0)
+    return pd.DataFrame(found, index=frame.index)
 
 
 def joined(feature: Feature) -> str:
     """Where a feature of events stands when all views have been joined."""
     return f"{_view(feature).steps}_features.{identifier(feature.name)}"
-
-
-def _view(feature: Feature) -> View:
-    if feature.view is None:
-        raise ValueError(f"{feature.name} is not made of events")
-    return feature.view
 
 
 def parts_of(features: Sequence[Feature]) -> list[Feature]:
@@ -57,10 +83,7 @@ def parts_of(features: Sequence[Feature]) -> list[Feature]:
     return list(found.values())
 
 
-def ratios_of(frame: pd.DataFrame, ratios: Sequence[Feature]) -> pd.DataFrame:
-    """What the expressions of ratios say, of a frame that holds their parts."""
-    found = {}
-    for ratio in ratios:
-        own, peers = (frame[part.name].astype(np.float64) for part in ratio.parts)
-        found[ratio.name] = own / peers.where(peers != 0)
-    return pd.DataFrame(found, index=frame.index)
+def _view(feature: Feature) -> View:
+    if feature.view is None:
+        raise ValueError(f"{feature.name} is not made of events")
+    return feature.view

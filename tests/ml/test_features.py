@@ -14,7 +14,7 @@ from ml.features.candidates import Feature, candidates
 from ml.features.compose import _windows, _with_keys
 from ml.features.graph import Graph, read_graph
 from ml.features.paths import Paths, find_paths
-from ml.features.peers import beside_peers, ratios_of
+from ml.features.peers import beside_all, beside_peers, ratios_of
 from ml.features.population import Population, read_population
 from ml.features.query import Writer
 from ml.features.values import Values
@@ -84,7 +84,8 @@ class Bench:
             windows = {view.name: _windows(view, self.population, warehouse) for view in self.paths.views}
             values = Values(warehouse)
             plain = candidates(self.population, self.graph, self.paths, values, windows)
-            self.ratios = beside_peers(plain, {*self.population.columns, *(feature.name for feature in plain)})
+            taken = {*self.population.columns, *(feature.name for feature in plain)}
+            self.ratios = beside_peers(plain, taken) + beside_all(plain, self.population.as_of, taken)
             self.features: list[Feature] = [*plain, *self.ratios]
             self.sql = Writer(self.population, self.graph, self.paths, values, lambda table: table.relation).write(
                 self.features
@@ -166,6 +167,7 @@ def test_a_mean_is_told_beside_that_of_the_peers(clinic: Place) -> None:
     found = bench.frame()
     clinic_of = clinic.sql("from patients").set_index("patient_id")["clinic_id"]
     visits = clinic.sql("from visits").sort_values("visited_at")
+    everybody = found.groupby("as_of_date")["visits_cost_sum_84d"].mean()
     compared = 0
     for row in found.iloc[:: len(found) // 40].to_dict("records"):
         past = visits[visits["visited_at"] < row["as_of_date"]]
@@ -173,10 +175,14 @@ def test_a_mean_is_told_beside_that_of_the_peers(clinic: Place) -> None:
         peers = past[past["clinic_id"] == clinic_of[row["patient_id"]]]["cost"].mean()  # of whomever, there
         assert same(row["visits_cost_mean_ever_beside_patients__clinic_id"], own / peers)
         compared += not np.isnan(own / peers)
+        mean = everybody[row["as_of_date"]]
+        assert same(row["visits_cost_sum_84d_beside_all"], row["visits_cost_sum_84d"] / mean if mean else np.nan)
     assert compared > 20
     names = [ratio.name for ratio in bench.ratios]
     # Judged in memory, they are what the warehouse says.
-    pd.testing.assert_frame_equal(found[names], ratios_of(found, bench.ratios), rtol=1e-12, check_dtype=False)
+    pd.testing.assert_frame_equal(
+        found[names], ratios_of(found, bench.ratios, "as_of_date"), rtol=1e-12, check_dtype=False
+    )
 
 
 def same(one: object, other: object) -> bool:
