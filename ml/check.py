@@ -118,16 +118,18 @@ def _counts(
         parts.append(f"count({quote(name)}) as {quote('known ' + name)}")
         if kind == "category":
             parts.append(f"approx_count_distinct({quote(name)}) as {quote('levels ' + name)}")
-        elif kind == "date":  # some engines know dates that lie beyond all others
-            infinite = f"case when cast({quote(name)} as varchar) in ('infinity', '-infinity') then 1 end"
-            parts.append(f"count({infinite}) as {quote('infinite ' + name)}")
-        elif columns[name].type.upper() in ("DOUBLE", "FLOAT"):
-            infinite = f"case when abs({quote(name)}) = {INFINITY} then 1 end"
-            parts.append(f"count({infinite}) as {quote('infinite ' + name)}")
-    if columns[prediction.target].type.upper() in ("DOUBLE", "FLOAT"):
-        infinite = f"case when abs({quote(prediction.target)}) = {INFINITY} then 1 end"
-        parts.append(f"count({infinite}) as {quote('infinite ' + prediction.target)}")
+    for name in (*kinds, prediction.target):
+        test = _is_infinite(columns[name], quote(name))
+        if test:
+            parts.append(f"count(case when {test} then 1 end) as {quote('infinite ' + name)}")
     return warehouse.query(f"select {', '.join(parts)} from {prediction.relation}").iloc[0]
+
+
+def _is_infinite(column: Column, value: str) -> str:
+    """SQL that asks whether a value lies beyond all others; empty for types that have no such value."""
+    if column.kind == "date":  # some engines know infinite dates
+        return f"cast({value} as varchar) in ('infinity', '-infinity')"
+    return f"abs({value}) = {INFINITY}" if column.type.upper() in ("DOUBLE", "FLOAT") else ""
 
 
 def _target_findings(prediction: Prediction, target: Column, closed: int, levels: pd.DataFrame) -> Iterator[Finding]:

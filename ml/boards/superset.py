@@ -4,8 +4,10 @@ A metric becomes a dataset of the SQL that the metric layer renders, one row a p
 """
 
 import json
+import re
 import uuid
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -137,12 +139,21 @@ def _charts(assets: Assets, board: Board, tile: MetricTile | ModelTile) -> Itera
     yield Placed(key, tile.label, width, height)
 
 
+def dataset_name(tile: MetricTile) -> str:
+    """What tells a metric's dataset from all others: metric, grain, dimension, and the limits of `where`."""
+    parts = [tile.metric, tile.grain, tile.by or ""]
+    for column, values in sorted(tile.where):
+        alike = re.sub(r"\W+", "_", "_".join(sorted(values))).strip("_").lower()
+        parts.append(f"{column}_{alike[:40]}_{zlib.crc32(json.dumps(sorted(values)).encode()):08x}")
+    return "_".join(part for part in parts if part)
+
+
 def _metric_dataset(assets: Assets, tile: MetricTile) -> str:
     """A dataset of a metric at a grain: one row a period, or a period and value of a dimension."""
     layer = assets.library.layer
     if not isinstance(layer, MetricLayer):  # a board with metrics is not read without a layer
         raise TypeError("There is no metric layer.")
-    metric, name = layer.metrics[tile.metric], "_".join(part for part in (tile.metric, tile.grain, tile.by) if part)
+    metric, name = layer.metrics[tile.metric], dataset_name(tile)
     where = [f"cast({{{{ Dimension('{one}') }}}} as varchar) in {_texts(values)}" for one, values in tile.where]
     sql = layer.sql(tile.metric, f"{TIME}__{tile.grain}", *([tile.by] if tile.by else []), where=where)
     # A snapshot that is opened by itself has a database of another name.

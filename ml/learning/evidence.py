@@ -26,7 +26,7 @@ from sklearn.tree import DecisionTreeRegressor
 from ml.declaration import Prediction
 from ml.learning.baselines import baseline
 from ml.learning.cores import in_threads
-from ml.learning.dataset import Dataset, Fold, Rows, Split, block_order, thin
+from ml.learning.dataset import Dataset, Fold, Rows, Split, block_order, epoch_days, thin
 from ml.learning.encode import LARGEST, MISSING, make_encoder
 from ml.learning.scorers import predict_output
 
@@ -211,8 +211,7 @@ def as_matrix(target: Array, classes: int) -> Array:
 def as_number(column: pd.Series) -> Array:
     """A feature's numbers (dates: days); a missing one is put below all others."""
     if column.dtype.kind == "M":
-        values = column.to_numpy("datetime64[us]").astype(np.float64)
-        values[column.isna().to_numpy()] = np.nan
+        values = epoch_days(column.to_numpy("datetime64[us]"))
     else:
         values = column.to_numpy(np.float64).copy()
     known = values[~np.isnan(values)]

@@ -12,6 +12,8 @@ import sqlalchemy
 import yaml
 from click.testing import CliRunner
 
+from ml.boards.board import MetricTile
+from ml.boards.superset import dataset_name
 from ml.cli import main
 from ml.project import Options, open_project
 from ml.reading.access import Role
@@ -74,7 +76,7 @@ def test_metrics_are_those_of_the_metric_layer_when_the_driver_reads_them(files:
     with engine.connect() as connection:
         for board in service.boards.values():
             for tile in (one for one in board.tiles if hasattr(one, "metric")):
-                name = "_".join(part for part in (tile.metric, tile.grain, tile.by) if part)
+                name = dataset_name(tile)
                 dataset = files[f"datasets/martlet/{name}.yaml"]
                 (metric,) = dataset["metrics"]
                 groups = "period, series" if tile.by else "period"
@@ -88,6 +90,17 @@ def test_metrics_are_those_of_the_metric_layer_when_the_driver_reads_them(files:
         with pytest.raises(sqlalchemy.exc.DBAPIError, match="disabled"):
             connection.execute(sqlalchemy.text("select * from read_csv('/etc/passwd')"))
     assert compared >= 19
+
+
+def test_tiles_of_one_metric_share_a_dataset_only_with_the_same_limits() -> None:
+    def named(**limits: tuple[str, ...]) -> str:
+        return dataset_name(MetricTile("tile", "Tile", metric="revenue", where=tuple(limits.items())))
+
+    assert named() == "revenue_month"
+    assert named(department=("Grocery", "Fuel")).startswith("revenue_month_department_fuel_grocery_")
+    different = [named(), named(department=("Fuel",)), named(department=("fuel!",)), named(region=("Fuel",))]
+    assert len(set(different)) == 4
+    assert named(department=("Fuel", "Grocery")) == named(department=("Grocery", "Fuel"))
 
 
 @pytest.mark.soak
