@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 CELLAR = ROOT / "tests" / "projects" / "cellar"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MARTLET = (sys.executable, "-m", "ml")
+DBT = str(Path(sys.executable).with_name("dbt"))
 
 
 @dataclass(frozen=True)
@@ -138,14 +139,12 @@ def built_project(tmp_path_factory: pytest.TempPathFactory) -> Built:
     }
     (folder / "warehouse").mkdir()
     places = f"{{pipelines: {folder / 'pipelines'}, published: {folder / 'published'}}}"
-    dbt = str(Path(sys.executable).with_name("dbt"))
     commands = {
-        # Unit tests need no warehouse; the run has them all.
-        "first build": [dbt, "build", "--exclude-resource-type", "unit_test", "--vars", places],
+        "first build": [DBT, "build", "--vars", places],
         "run": [*MARTLET, "run", "--vars", places],
         "second run": [*MARTLET, "run", "--vars", places],
-        "last build": [dbt, "build", "--select", "source:ml+", "--vars", places],
-        "compile": [dbt, "compile", "--select", "path:analyses", "--vars", places],
+        "last build": [DBT, "build", "--select", "source:ml+", "--vars", places],
+        "compile": [DBT, "compile", "--select", "path:analyses", "--vars", places],
     }
     outputs = {
         name: subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)

@@ -20,14 +20,14 @@ from ml.features.query import Writer
 from ml.features.values import Values
 from ml.project import Options, Project, open_project
 from ml.warehouse import Warehouse, opened
-from tests.ml.conftest import ROOT, Place
+from tests.ml.conftest import DBT, ROOT, Place
 
 CLINIC = ROOT / "tests" / "projects" / "clinic"
 SQL, YML = "models/features/feat_return.sql", "models/features/feat_return.yml"
 
 
 def dbt(directory: Path, *arguments: str) -> str:
-    command = [str(Path(sys.executable).with_name("dbt")), *arguments, "--project-dir", str(directory)]
+    command = [DBT, *arguments, "--project-dir", str(directory)]
     done = subprocess.run([*command, "--profiles-dir", str(directory)], capture_output=True, text=True, cwd=directory)
     assert done.returncode == 0, done.stdout
     return done.stdout
@@ -262,6 +262,9 @@ def test_the_model_keeps_the_rules_of_the_project(written: Place) -> None:
 
 
 def test_what_the_analyst_changed_is_kept(written: Place) -> None:
+    again = written.martlet("features", "pop_return", "--seconds", "60")
+    assert again.exit_code == 0
+    assert again.output.count("unchanged") == 2
     path = written.directory / SQL
     path.write_text(path.read_text().replace("select * from features", "select * from features where true"))
     mine = path.read_text()

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,9 +13,8 @@ import pytest
 from ml.declaration import read_predictions
 from ml.manifest import Manifest
 from ml.tables import TABLES
-from tests.ml.conftest import ROOT, Built
+from tests.ml.conftest import DBT, ROOT, Built
 
-DBT = str(Path(sys.executable).with_name("dbt"))
 PREDICTIONS = ("campaign_redemption", "category_demand", "household_lapse", "household_spend")
 
 

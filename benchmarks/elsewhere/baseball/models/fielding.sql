@@ -1,5 +1,1 @@
--- Told at the end of the year.
-select
-    *,
-    make_date(yearID, 12, 31) as told_on
-from read_parquet('{{ var("data") }}/Fielding.parquet')
+{{ told_at_year_end('Fielding') }}

@@ -1,4 +1,0 @@
-select
-    *,
-    make_date(yearID, 12, 31) as told_on
-from read_parquet('{{ var("data") }}/Teams.parquet')
