@@ -74,7 +74,9 @@ class Dbt:
         project, given = self._project, self._project.options
         line = [command, *arguments, "--project-dir", str(project.directory)]
         line += ["--profiles-dir", str(project.profiles_directory)]
-        line += ["--profile", project.profile, "--target", project.target]
+        # Only what was given: dbt parses all anew where these differ from those of the command before.
+        line += ["--profile", given.profile] if given.profile else []
+        line += ["--target", given.target] if given.target else []
         line += ["--target-path", str(project.artifacts)] if project.artifacts else []
         line += ["--vars", given.vars] if given.vars else []
         line += ["--threads", str(given.threads)] if given.threads and command == "build" else []

@@ -145,11 +145,11 @@ def open_project(options: Options) -> Project:
     profiles_directory = _profiles_directory(options.profiles_dir, directory)
     profiles_file = profiles_directory / "profiles.yml"
     profiles = _read_yaml(profiles_file, render=True)
-    profile = options.profile or settings.get("profile")
+    profile = options.profile or os.environ.get("DBT_PROFILE") or settings.get("profile")
     if profile not in profiles:
         raise ProjectError(f"{profiles_file} has no profile '{profile}'. {nearest(str(profile), profiles)}")
     outputs = profiles[profile].get("outputs") or {}
-    target = options.target or profiles[profile].get("target") or "default"
+    target = options.target or os.environ.get("DBT_TARGET") or profiles[profile].get("target") or "default"
     if target not in outputs:
         raise ProjectError(f"{profiles_file}: profile '{profile}' has no target '{target}'. {nearest(target, outputs)}")
     return Project(

@@ -21,7 +21,7 @@ def canonical(data: bytes) -> bytes:
         names.replace(schema)
         for old, new in names.files.items():
             written.writestr(ZipInfo(new), archive.read(old))
-        written.writestr(ZipInfo(SCHEMA), json.dumps(schema, indent=1))
+        written.writestr(ZipInfo(SCHEMA), json.dumps(schema))
     return buffer.getvalue()
 
 

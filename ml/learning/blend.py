@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, Transfo
 
 from ml.learning.calibrate import Calibrator, temper
 from ml.learning.encode import FeatureEncoder
+from ml.learning.packing import packed, unpacked
 
 Array = NDArray[np.float64]
 
@@ -85,6 +86,14 @@ class Member:
         self.scales = scales
         self.weight = weight
         self.temperature = temperature
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is stored: models whose trees are packed."""
+        return {**self.__dict__, "models": [packed(model) for model in self.models]}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take up what was stored."""
+        self.__dict__.update(state, models=[unpacked(model) for model in state["models"]])
 
     def values(self, matrix: Array) -> Array:
         """(n,) values of a regression."""

@@ -44,6 +44,11 @@ def test_the_first_build_made_no_prediction_and_the_last_one_kept_them(built_pro
         assert summary.groups()[1:] == ("0", "0", "0"), summary[0]
 
 
+@pytest.mark.parametrize("name", ["last build", "compile"])
+def test_dbt_takes_up_what_martlet_parsed(name: str, built_project: Built) -> None:
+    assert "Unable to do partial parsing" not in built_project.outputs[name].stdout
+
+
 def test_the_run_tells_what_it_did(built_project: Built) -> None:
     output = built_project.outputs["run"].stdout
     for prediction in PREDICTIONS:

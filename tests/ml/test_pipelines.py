@@ -2,7 +2,9 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import cache
+from io import BytesIO
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pandas as pd
@@ -12,17 +14,18 @@ from sklearn.base import BaseEstimator, RegressorMixin
 
 from ml.declaration import Prediction, Search
 from ml.errors import DataError, PipelineError
-from ml.learning import candidates, portfolio
+from ml.learning import blend, candidates, portfolio
 from ml.learning.dataset import Dataset
 from ml.learning.pipelines import FittedPrediction, dump, fetch, load, store
 from tests.ml.frames import declare, declare_spend, fitted, weekly
 
 
-@cache
-def first_fit(name: str, task: str = "classification") -> tuple[FittedPrediction, Dataset]:
-    """An estimator fitted on the usual rows; tests that only look at it share it."""
+def fit(name: str, task: str = "classification") -> tuple[FittedPrediction, Dataset]:
     declared = declare if task == "classification" else declare_spend
-    return fitted(declared(estimators=(name,), search=Search(2.0, trials=1)))
+    return fitted(declared(estimators=(name,), search=Search(2.0, trials=1)), weekly(customers=30, weeks=16))
+
+
+first_fit = cache(fit)  # tests that only look at a pipeline share it
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])
@@ -36,8 +39,21 @@ def test_a_stored_pipeline_predicts_the_same(name: str, task: str) -> None:
 
 @pytest.mark.parametrize("name", portfolio.PORTFOLIO)
 def test_the_same_pipeline_gives_the_same_bytes(name: str) -> None:
-    again, _ = fitted(declare(estimators=(name,), search=Search(2.0, trials=1)))
-    assert dump(first_fit(name)[0]) == dump(again)
+    assert dump(first_fit(name)[0]) == dump(fit(name)[0])
+
+
+@pytest.mark.parametrize("style", ["", "codes"])
+def test_the_trees_of_a_boosting_are_stored_together(style: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = next(one for one in candidates.FIRST if (one.estimator, one.style) == ("hist_gradient_boosting", style))
+    monkeypatch.setattr(candidates, "FIRST", (listed,))
+    model, dataset = fitted(declare(search=Search(1.0, trials=1)), weekly(customers=30, weeks=16))
+    together = dump(model)
+    monkeypatch.setattr(blend, "packed", lambda model: model)
+    apart = dump(model)  # as they were stored before
+    few, many = (len(ZipFile(BytesIO(data)).namelist()) for data in (together, apart))
+    assert few < many / 2, (few, many)
+    for data in (together, apart):
+        assert load(data).predict(dataset.features).equals(model.predict(dataset.features))
 
 
 @pytest.mark.parametrize("metric", ["neg_mean_absolute_error", "neg_mean_poisson_deviance", "neg_mean_gamma_deviance"])

@@ -25,6 +25,18 @@ def test_the_folder_may_come_from_the_environment(fresh_cellar: Place, monkeypat
     assert open_project(Options()).name == "cellar"
 
 
+@pytest.mark.parametrize(
+    ("name", "refused"), [("DBT_PROFILE", "no profile 'vault'"), ("DBT_TARGET", "no target 'vault'")]
+)
+def test_profile_and_target_may_come_from_the_environment(
+    name: str, refused: str, fresh_cellar: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "vault")
+    with pytest.raises(ProjectError, match=refused):
+        open_project(options(fresh_cellar))
+    assert open_project(options(fresh_cellar, profile="cellar", target="dev")).target == "dev"
+
+
 def test_profiles_may_lie_elsewhere_and_read_the_environment(
     fresh_cellar: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
