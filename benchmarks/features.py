@@ -6,6 +6,8 @@ the latest, recency. All ways give the same numbers, which is checked; featureto
 """
 
 import argparse
+import json
+import subprocess
 import sys
 import tempfile
 import time
@@ -18,8 +20,17 @@ import pandas as pd
 from children import measured, report
 
 WINDOWS = (28, 84, 364)
+EVER = 36_500
+ROOT = Path(__file__).parents[1]
 MEMORY_LIMIT = "2GB"
-LARGEST = {"ours": 50, "pandas": 10, "naive": 1, "featuretools": 1}  # times the data, that a way is asked to do
+LARGEST = {
+    "ours": 50,
+    "macro": 50,
+    "all kinds": 50,
+    "pandas": 10,
+    "naive": 1,
+    "featuretools": 1,
+}  # times the data, that a way is asked to do
 PEERS = Path(__file__).parent / "peers"
 PYTHON = Path(__file__).parent / "environments" / "featuretools" / "bin" / "python"
 
@@ -31,6 +42,7 @@ def main() -> None:
     sizes = parser.parse_args().times
     print("| times | receipt lines | rows | way | seconds | peak MiB | times ours |\n|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
+        compile_macros(Path(folder))
         for times in sizes:
             place = Path(folder) / f"{times}.duckdb"
             lines, rows = prepare(place, times)
@@ -75,7 +87,7 @@ def compare(place: Path) -> None:
         lasts = {
             name: database.execute(f"select sum(last), sum(recency) from {name}").fetchone()
             for name in made
-            if name != "by_featuretools"
+            if name not in ("by_featuretools", "by_macro")
         }
     if not np.allclose(*(np.array(list(found), dtype=float) for found in (lasts.values(), [lasts["by_ours"]]))):
         sys.exit(f"the latest values differ: {lasts}")
@@ -95,12 +107,41 @@ def by_featuretools(place: Path) -> tuple[float, float]:
     return measures
 
 
+def compile_macros(folder: Path) -> None:
+    """Write the SQL that dbt makes of the macro `window_features`; all of time is a window of a hundred years.
+
+    All kinds are 42 features: of distinct values, extremes, trends, the latest and recency too.
+    """
+    plain = "counts={'n': '1'}, sums={'sum': 'sales'}, averages={'mean': 'sales'}"
+    every = (
+        "counts={'n': '1', 'large': 'case when sales > 5 then 1 end'}, sums={'sum': 'sales'}, "
+        "averages={'mean': 'sales'}, rates={'share': 'sales > 5'}, distincts={'prices': 'sales'}, "
+        "minima={'least': 'sales'}, maxima={'most': 'sales'}, trends={'trend': 'sales'}, lasts={'last': 'sales'}, "
+        "recency='recency'"
+    )
+    renamed = ", ".join(f"{kind}_{days}d as {kind}_{days}" for days in WINDOWS for kind in ("n", "sum", "mean"))
+    same = f"select household_id, as_of, {renamed}, n_{EVER}d as n_ever from ({compiled(plain, (*WINDOWS, EVER))})"
+    (folder / "macro.sql").write_text(f"create or replace table by_macro as {same}")
+    (folder / "all kinds.sql").write_text(f"create or replace table of_all_kinds as {compiled(every, (7, *WINDOWS))}")
+
+
+def compiled(kinds: str, windows: tuple[int, ...]) -> str:
+    """The SQL that dbt makes of the macro."""
+    call = f"window_features('population', 'lines', 'household_id', 'as_of', 'sold_at', {list(windows)}, {kinds})"
+    command = [Path(sys.executable).with_name("dbt"), "--quiet", "compile", "--output", "json", "--inline"]
+    done = subprocess.run([*command, f"{{{{ {call} }}}}"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return str(json.loads(done.stdout)["compiled"])
+
+
 def run(place: Path, way: str) -> float:
     """Seconds of one way."""
     with duckdb.connect(str(place)) as database:
         database.execute(f"set memory_limit = '{MEMORY_LIMIT}'; set temp_directory = '{place.parent}'")
         started = time.monotonic()
-        {"ours": ours, "naive": naive, "pandas": by_pandas}[way](database)
+        if way in ("macro", "all kinds"):
+            database.execute((place.parent / f"{way}.sql").read_text())
+        else:
+            {"ours": ours, "naive": naive, "pandas": by_pandas}[way](database)
         return time.monotonic() - started
 
 

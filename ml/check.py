@@ -8,6 +8,7 @@ from sklearn.metrics import get_scorer_names
 from ml.declaration import Prediction
 from ml.errors import DeclarationError, ProjectError
 from ml.examine import Checked, examine
+from ml.learning.encode import MOST_LEVELS
 from ml.learning.findings import Finding
 from ml.learning.scorers import fits
 from ml.warehouse import Column, Warehouse
@@ -16,7 +17,6 @@ from ml.words import nearest
 MIN_ROWS = 50
 MIN_ROWS_OF_A_CLASS = 10
 MAX_CLASSES = 100
-MAX_LEVELS = 10_000
 INFINITY = "cast('infinity' as double)"
 
 
@@ -221,12 +221,9 @@ def _feature_findings(kinds: Mapping[str, str], counts: pd.Series) -> Iterator[F
         if counts["rows"] and not counts["known " + name]:
             yield Finding("warning", "features", f"'{name}' is null in every row.", name)
         levels = int(counts.get("levels " + name, 0))
-        if levels > MAX_LEVELS:
-            yield _error(
-                "features",
-                f"the text column '{name}' has about {levels} levels, more than {MAX_LEVELS}: group it in SQL, or add "
-                "it to `exclude`.",
-            )
+        if levels > MOST_LEVELS:
+            words = f"'{name}' is a text of about {levels} levels: the rarest are learned as one. Group it in SQL, or "
+            yield Finding("warning", "features", f"{words}add it to `exclude`.", name, levels, MOST_LEVELS)
     for count, rows in counts.items():
         if str(count).startswith("infinite ") and rows:
             name = str(count).removeprefix("infinite ")

@@ -1,6 +1,7 @@
 """Trains one prediction: check, split, search, test once, refit, store; then the run's rows in one transaction."""
 
 import json
+import math
 import platform
 import secrets
 import subprocess
@@ -167,7 +168,8 @@ def _try(declared: Prediction, dataset: Dataset, progress: ProgressCallback, bud
         ("test", "pipeline"): measured(split.test, tested),
         ("test", "baseline"): measured(split.test, naive.output(split.test)),
     }
-    worth = importances(found.estimator, dataset, split.test, prediction)
+    seconds = budget.overhead / 2 if budget.has_clock else math.inf
+    worth = importances(found.estimator, dataset, split.test, prediction, seconds)
     likely = _expected(metrics["test", "pipeline"][0], unseen, dataset, prediction)
     metrics["expected", "pipeline"] = [likely]
     return Trial(dataset, split, found, naive, metrics, worth, tested, unseen)

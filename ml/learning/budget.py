@@ -4,6 +4,8 @@ import time
 
 from ml.declaration import Search
 
+OVERHEAD, LEAST_OVERHEAD = 0.05, 1.0  # of the budget, and seconds, for weighing, testing and storing
+
 
 class Budget:
     """Seconds that run from the start of a training run, or a number of trials, for which the clock plays no part."""
@@ -28,3 +30,8 @@ class Budget:
     def left(self) -> float:
         """Seconds until the end, at least 0; without end if trials count."""
         return max(self.seconds - self.spent, 0.0) if self.has_clock else float("inf")
+
+    @property
+    def overhead(self) -> float:
+        """The seconds that weighing, testing and storing may take; small budgets give at most a third for it."""
+        return min(max(OVERHEAD * self.seconds, LEAST_OVERHEAD), self.seconds / 3)

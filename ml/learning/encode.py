@@ -14,6 +14,8 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEnc
 
 STYLES = ("tree", "codes", "linear", "spline")
 MISSING = "(missing)"  # the level of a category that is null
+RARE = "(rare)"  # the level of texts of which there are too many
+MOST_LEVELS = 10_000  # that are told apart: what is rarer says nothing, and would have to be stored
 ONE_HOT_LEVELS = 30  # categories with more levels get target means
 RARE_SHARE = 0.005  # levels of fewer rows than this share are grouped
 MOST_CODES = 200  # levels that get a code of their own; boosting takes at most 255
@@ -129,7 +131,7 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         return parts
 
     def _fit_categories(self, features: pd.DataFrame, target: NDArray[Any]) -> tuple[list[Any], Matrix, list[str]]:
-        levels = {name: _levels(features[name]) for name, kind in self.kinds.items() if kind == "category"}
+        levels = {name: _grouped(_levels(features[name])) for name, kind in self.kinds.items() if kind == "category"}
         counts = {name: len(np.unique(values)) for name, values in levels.items()}
         widest = ONE_HOT_LEVELS if self.style in ("linear", "spline") else 0
         few = [name for name, count in counts.items() if 1 < count <= widest]
@@ -212,8 +214,9 @@ def _level_tables(
     Each level is encoded once, however many rows have it: rows are then looked up.
     """
     block = np.full((max(len(levels) for _, levels in coded), len(names)), MISSING, dtype=object)
+    known = (encoder[0] if isinstance(encoder, Pipeline) else encoder).categories_
     for place, (_, levels) in enumerate(coded):
-        block[: len(levels), place] = levels
+        block[: len(levels), place] = _told_apart(levels, known[place]) if RARE in known[place] else levels
     encoded = np.asarray(encoder.transform(block), dtype=np.float64)
     ends = np.cumsum(_widths(encoder, names))
     tables = np.split(encoded, ends[:-1], axis=1)
@@ -222,6 +225,20 @@ def _level_tables(
 
 def _levels(column: pd.Series) -> NDArray[np.object_]:
     return column.fillna(MISSING).to_numpy(object)
+
+
+def _grouped(levels: NDArray[np.object_]) -> NDArray[np.object_]:
+    """The levels; of very many, the commonest ones that are no one-offs, and one for all others."""
+    codes, different = pd.factorize(levels)
+    if len(different) <= MOST_LEVELS:
+        return levels
+    counts = np.bincount(codes)
+    commonest = np.argsort(-counts, kind="stable")[:MOST_LEVELS]
+    return _told_apart(levels, different[commonest[counts[commonest] > 1]])
+
+
+def _told_apart(levels: NDArray[np.object_], known: NDArray[np.object_]) -> NDArray[np.object_]:
+    return np.where(pd.Index(levels).isin(known), levels, RARE).astype(object)
 
 
 def _varies(matrix: Matrix) -> NDArray[np.bool_]:

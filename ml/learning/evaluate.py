@@ -1,5 +1,6 @@
 """Judges predictions: outputs, scores, metrics with intervals, and what each feature is worth."""
 
+import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ __all__ = [
 SAMPLES = 400  # bootstrap samples; a scorer that must be called once per sample gets fewer
 SLOW_SAMPLES = 100
 IMPORTANCE_CELLS, FEWEST_IMPORTANCE_ROWS, MOST_IMPORTANCE_ROWS, IMPORTANCE_REPEATS = 30_000, 300, 2_000, 3
+LEAST_IMPORTANCE_ROWS = 100  # however slow the estimator is
 NORMAL_95 = 1.96  # standard deviations to either side that hold 95 % of a normal distribution
 # What no score can exceed.
 BEST = {"roc_auc": 1.0, "average_precision": 1.0, "accuracy": 1.0, "r2": 1.0, "f1": 1.0, "balanced_accuracy": 1.0}
@@ -110,10 +112,19 @@ def _variance(metric: Metric) -> float:
     return float((metric.upper - metric.lower) / (2 * NORMAL_95)) ** 2
 
 
-def importances(estimator: Pipeline, dataset: Dataset, rows: Rows, prediction: Prediction) -> pd.DataFrame:
+def importances(
+    estimator: Pipeline, dataset: Dataset, rows: Rows, prediction: Prediction, seconds: float = np.inf
+) -> pd.DataFrame:
     """How much the metric drops when a feature's values are dealt out anew (Breiman, "Random forests", 2001).
 
     Only a sample of the rows is used. A feature's columns are exchanged after encoding, which is the same and cheaper.
+
+    Args:
+        estimator: a fitted pipeline, the encoder first.
+        dataset: the rows.
+        rows: positions of rows that it did not learn from.
+        prediction: task, metric and seed.
+        seconds: a slow estimator deals out fewer times, and then fewer rows, to keep to so many.
 
     Returns:
         One row per feature: feature, importance, importance_std, importance_rank (1 is the strongest); strongest first.
@@ -128,9 +139,15 @@ def importances(estimator: Pipeline, dataset: Dataset, rows: Rows, prediction: P
     def predict(inputs: Array) -> Array:
         return predict_output(model, inputs, prediction.task, len(dataset.classes))
 
-    whole = score(prediction.metric, prediction.task, y, predict(matrix))
+    started = time.monotonic()
+    output = predict(matrix)
+    affordable = seconds / max((time.monotonic() - started) * len(columns), 1e-9)
+    if affordable < 1:
+        some = slice(max(int(affordable * len(y)), LEAST_IMPORTANCE_ROWS))
+        matrix, y, output = matrix[some], y[some], output[some]
+    whole = score(prediction.metric, prediction.task, y, output)
     drops: dict[str, list[float]] = {name: [] for name in encoder.kinds}
-    for _ in range(IMPORTANCE_REPEATS):
+    for _ in range(int(np.clip(affordable, 1, IMPORTANCE_REPEATS))):
         dealt = matrix[random.permutation(len(matrix))]
         for name, output in _exchanged(predict, matrix, dealt, columns):
             drops[name].append(whole - score(prediction.metric, prediction.task, y, output))

@@ -32,7 +32,6 @@ HOPELESS = 12  # so many failures before any success mean that the data are at f
 SKIPS = 8  # candidates passed over as too slow before a search ends early
 MOST_OF_BUDGET = 0.4  # that may be kept for fitting the blend once
 MOST_FOR_BAGS = 0.25  # that may be kept for fitting its members several times
-OVERHEAD, LEAST_OVERHEAD = 0.05, 1.0  # of the budget, and seconds, for weighing, testing and storing
 STOPPED = "stopped: behind on its first fold, or no time left"
 
 
@@ -102,7 +101,7 @@ class Race:
         once = self.fitting_seconds([(tried, 1) for tried in likely])
         bagged = self.fitting_seconds([(tried, self.bags(tried)) for tried in likely])
         kept = max(min(once, MOST_OF_BUDGET * self._budget.seconds), min(bagged, MOST_FOR_BAGS * self._budget.seconds))
-        return kept + overhead(self._budget)
+        return kept + self._budget.overhead
 
     def bags(self, tried: Tried) -> int:
         """How many fits of a candidate are averaged if time allows: with few rows, one would be partly luck."""
@@ -247,8 +246,3 @@ class Race:
         task = self._prediction.task
         output = fold_output(fit, fold, iterations, task, len(self._dataset.classes))
         return bounded(output, *self._bounds) if task == "regression" else output
-
-
-def overhead(budget: Budget) -> float:
-    """The seconds that weighing, testing and storing are likely to take; small budgets give at most a third for it."""
-    return min(max(OVERHEAD * budget.seconds, LEAST_OVERHEAD), budget.seconds / 3)

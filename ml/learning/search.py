@@ -17,7 +17,7 @@ from ml.learning.candidates import TRIAL_SHARE, Facts, candidates
 from ml.learning.cores import linear_algebra_on_one_core
 from ml.learning.dataset import Dataset, Fold, Rows, Split, thin
 from ml.learning.portfolio import LOSSES, find
-from ml.learning.race import Race, overhead
+from ml.learning.race import Race
 from ml.learning.recipe import Part, Recipe, fit_recipe
 from ml.learning.scorers import Judge
 from ml.learning.standings import Trial, Tried
@@ -191,4 +191,4 @@ def _affordable(chosen: Sequence[tuple[Tried, float]], race: Race, budget: Budge
 
 
 def _time_to_fit(budget: Budget) -> float:
-    return budget.left - overhead(budget) if budget.has_clock else np.inf
+    return budget.left - budget.overhead if budget.has_clock else np.inf

@@ -61,11 +61,28 @@ def open_shift(evidence: Evidence, name: str) -> Shift | None:
     value = distance(closed.iloc[blocks[-1]], opened)
     among = [distance(closed.iloc[before], closed.iloc[after]) for before, after in pairwise(blocks)]
     usual = max(among, default=0.0)
-    # Kolmogorov and Smirnov's limit for two samples, over as many features as there are (Bonferroni).
     rows = 1 / (1 / _entities(evidence.dataset, blocks[-1]) + 1 / _entities(evidence.opened, np.arange(len(opened))))
-    chance = float(kstwobign.isf(ALPHA / len(evidence.dataset.kinds)) / np.sqrt(rows))
+    level = ALPHA / len(evidence.dataset.kinds)  # over as many features as there are (Bonferroni)
+    is_text = evidence.dataset.kinds[name] == "category"
+    chance = _chance_of_levels(closed.iloc[blocks[-1]], opened, rows, level) if is_text else _chance(rows, level)
     threshold = max(SMALL, chance, BEYOND * usual)
     return Shift(value, usual, threshold) if value >= threshold else None
+
+
+def _chance(rows: float, level: float) -> float:
+    """Kolmogorov and Smirnov's limit for the distance of two samples that have as much to say as so many rows."""
+    return float(kstwobign.isf(level) / np.sqrt(rows))
+
+
+def _chance_of_levels(first: pd.Series, second: pd.Series, rows: float, level: float) -> float:
+    """The same for texts: what rare levels make of it by themselves, and how far chance goes beyond.
+
+    The latter by McDiarmid ("On the method of bounded differences", 1989): a row moves the distance by its own weight.
+    """
+    both = pd.concat([first, second], ignore_index=True)
+    share = both.value_counts(normalize=True, dropna=False).to_numpy()
+    apart = np.minimum(np.sqrt(2 / np.pi * share * (1 - share) / rows), 2 * share)
+    return float(apart.sum() / 2 + np.sqrt(np.log(1 / level) / (2 * rows)))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ml.learning import encode
 from ml.learning.encode import STYLES, FeatureEncoder, make_encoder
 from tests.ml.frames import KINDS, churn
 
@@ -94,6 +95,22 @@ def test_means_of_many_levels_do_not_leak_the_target(style: str) -> None:
     assert abs(np.corrcoef(learned[:, 0], target)[0, 1]) < 0.05
     # The plain mean of each level, in contrast, gives a pure chance away.
     assert np.corrcoef(encoder.transform(features)[:, 0], target)[0, 1] > 0.3
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_of_very_many_levels_the_commonest_are_told_apart(style: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encode, "MOST_LEVELS", 40)
+    texts = [f"common{number}" for number in range(35)] * 20 + [f"once{number}" for number in range(300)]
+    outcomes = [number % 35 < 17 for number in range(700)] + [number % 3 == 0 for number in range(300)]
+    target = np.array(outcomes, dtype=float)
+    order = np.random.default_rng(0).permutation(1000)
+    features = pd.DataFrame({"text": pd.Series(texts, dtype="str")[order].reset_index(drop=True)})
+    encoder = fitted(style, features, target[order], {"text": "category"})
+    again = pd.DataFrame({"text": pd.Series(["once1", "once299", "never", "common1", "common34"], dtype="str")})
+    once, other, never, low, high = encoder.transform(again)[:, 0]
+    assert once == other == never
+    assert len({once, low, high}) == 3
+    assert encoder.transform(features.head(3)).shape == (3, 1)
 
 
 @pytest.mark.parametrize("style", ["linear", "spline"])

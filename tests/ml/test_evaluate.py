@@ -83,6 +83,15 @@ def test_the_signal_is_the_most_important_feature(estimator: str) -> None:
     assert abs(table.set_index("feature")["importance"]["noise"]) < 0.05
 
 
+def test_a_slow_estimator_deals_out_once_and_fewer_rows() -> None:
+    dataset, prediction = churn(), declare(search=Search(2.0, trials=1))
+    split = split_rows(dataset, prediction)
+    found = search(dataset, split, prediction, lambda _done, _note: None)
+    table = importances(found.estimator, dataset, split.test, prediction, seconds=0.0)
+    assert table["feature"][0] == "signal"
+    assert (table["importance_std"] == 0).all()
+
+
 def test_importances_of_a_part_at_a_time_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     dataset, prediction = churn(), declare(search=Search(2.0, trials=1))
     split = split_rows(dataset, prediction)

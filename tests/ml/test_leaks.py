@@ -88,6 +88,7 @@ TEMPTING: dict[str, Callable[[], pd.DataFrame]] = {
     "digits": lambda: table(*datasets.load_digits(return_X_y=True)),
     "few levels": lambda: few_levels(3, 5),
     "sparse levels": lambda: few_levels(4, 6),
+    "many levels": lambda: many_levels(),
 }
 
 
@@ -96,6 +97,14 @@ def few_levels(levels: int, features: int) -> pd.DataFrame:
     random = np.random.default_rng(1)
     x = random.integers(0, levels, size=(1500, features))
     return table(x, (x[:, 0] + x[:, 1] + random.normal(size=1500) > 2).astype(int))
+
+
+def many_levels() -> pd.DataFrame:
+    """Of 300 teachers, who are rated as differently as they teach, each sample meets others more often."""
+    random = np.random.default_rng(2)
+    teacher = random.choice(300, 18_000, p=random.dirichlet(np.ones(300)))
+    frame = table(random.normal(size=(len(teacher), 2)), random.normal(size=300)[teacher] + random.normal(size=18_000))
+    return frame.assign(teacher=pd.Series(teacher).map("teacher {}".format))
 
 
 def with_copy(frame: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
