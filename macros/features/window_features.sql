@@ -103,6 +103,12 @@
 {% endmacro %}
 
 
+{# How much more a day the later half of a window holds than the earlier half; null if the earlier half holds nothing. #}
+{% macro trend_of_halves(late, early, days) -%}
+    (cast({{ late }} as double) / {{ days // 2 }}) / nullif(cast({{ early }} as double) / {{ days - days // 2 }}, 0)
+{%- endmacro %}
+
+
 {# The fast plan: running totals per entity, looked up by as-of joins just before the as-of and before each window's start;
    their difference is the window. Exact for whole numbers and decimals.
 
@@ -201,152 +207,3 @@
         and before_{{ days }}d_.event_time_ < snapshots_.{{ as_of }} - interval {{ days }} day
     {%- endfor %}
 {% endmacro %}
-
-
-{# The totals of each entity at each instant, and the last known values. #}
-{% macro running_totals(events, entity, event_time, plan, totals) -%}
-instants_ as (
-        select
-            {{ entity }},
-            {{ event_time }} as event_time_
-            {%- for name, expression in plan.counts.items() | list + plan.sums.items() | list + plan.trends.items() | list %},
-            coalesce(sum({{ expression }}), 0) as {{ name }}_
-            {%- endfor %}
-            {%- for name, expression in plan.averages.items() %},
-            coalesce(sum({{ expression }}), 0) as {{ name }}_,
-            count({{ expression }}) as {{ name }}_rows_
-            {%- endfor %}
-            {%- for name, expression in plan.lasts.items() %},
-            max({{ expression }}) as {{ name }}_
-            {%- endfor %}
-        from {{ events }}
-        group by {{ entity }}, event_time_
-    ),
-
-    running_ as (
-        select
-            {{ entity }},
-            event_time_
-            {%- for column in totals %},
-            sum(coalesce({{ column }}, 0)) over so_far_ as {{ column }}
-            {%- endfor %}
-            {%- for name in plan.lasts %},
-            last_value({{ name }}_ ignore nulls) over so_far_ as {{ name }}_
-            {%- endfor %}
-        from instants_
-        {%- for name in plan.distincts %}
-        left join chains_of_{{ name }} using ({{ entity }}, event_time_)
-        {%- endfor %}
-        window so_far_ as (partition by {{ entity }} order by event_time_ rows unbounded preceding)
-    )
-{%- endmacro %}
-
-
-{# Of the occurrences of one value, those no more than a window apart make a chain. A value counts in a window when its
-   chain has begun before the as-of and has not ended before the window's start, so chains begun and ended are all that
-   needs adding up, per entity and instant. #}
-{% macro chains_of_values(name, expression, events, entity, event_time, windows) -%}
-occurrences_of_{{ name }} as (
-        select distinct {{ entity }}, {{ event_time }} as event_time_, {{ expression }} as value_
-        from {{ events }}
-        where {{ expression }} is not null
-    ),
-
-    neighbours_of_{{ name }} as (
-        select
-            *,
-            lag(event_time_) over chain_ as previous_,
-            lead(event_time_) over chain_ as next_
-        from occurrences_of_{{ name }}
-        window chain_ as (partition by {{ entity }}, value_ order by event_time_)
-    ),
-
-    chains_of_{{ name }} as (
-        select
-            {{ entity }},
-            event_time_
-            {%- for days in windows %},
-            count(*) filter (previous_ is null or previous_ + interval {{ days }} day < event_time_) as {{ name }}_{{ days }}d_began_,
-            count(*) filter (next_ is null or event_time_ + interval {{ days }} day < next_) as {{ name }}_{{ days }}d_ended_
-            {%- endfor %}
-        from neighbours_of_{{ name }}
-        group by {{ entity }}, event_time_
-    )
-{%- endmacro %}
-
-
-{# The smallest and largest values of each window, by frames over events and as-ofs together: a frame ends just before its
-   own moment, so an event at the as-of is outside. #}
-{% macro extremes_before(snapshots, events, entity, as_of, event_time, windows, plan) -%}
-moments_ as (
-        select
-            {{ entity }},
-            cast({{ event_time }} as timestamp) as moment_,
-            false as is_asked_
-            {%- for name, expression in plan.minima.items() %},
-            min({{ expression }}) as {{ name }}
-            {%- endfor %}
-            {%- for name, expression in plan.maxima.items() %},
-            max({{ expression }}) as {{ name }}
-            {%- endfor %}
-        from {{ events }}
-        group by {{ entity }}, {{ event_time }}
-
-        union all
-
-        select
-            {{ entity }},
-            cast({{ as_of }} as timestamp) as moment_,
-            true as is_asked_
-            {%- for name in plan.minima.keys() | list + plan.maxima.keys() | list %},
-            null as {{ name }}
-            {%- endfor %}
-        from {{ snapshots }}
-    ),
-
-    extremes_ as (
-        select
-            {{ entity }},
-            moment_,
-            is_asked_
-            {%- for days in windows %}
-                {%- for name in plan.minima %},
-            min({{ name }}) over last_{{ days }}d_ as {{ name }}_{{ days }}d
-                {%- endfor %}
-                {%- for name in plan.maxima %},
-            max({{ name }}) over last_{{ days }}d_ as {{ name }}_{{ days }}d
-                {%- endfor %}
-            {%- endfor %}
-        from moments_
-        window
-        {%- for days in windows %}
-            last_{{ days }}d_ as (
-                partition by {{ entity }} order by moment_
-                range between interval {{ days }} day preceding and interval 1 microsecond preceding
-            ){{ ',' if not loop.last }}
-        {%- endfor %}
-    )
-{%- endmacro %}
-
-
-{# How much more a day the later half of a window holds than the earlier half; null if the earlier half holds nothing. #}
-{% macro trend_of_halves(late, early, days) -%}
-    (cast({{ late }} as double) / {{ days // 2 }}) / nullif(cast({{ early }} as double) / {{ days - days // 2 }}, 0)
-{%- endmacro %}
-
-
-{% macro difference(column, before, earlier=none, now='now_') -%}
-    coalesce({{ now }}.{{ column }}, 0) - coalesce({{ before }}.{{ earlier or column }}, 0)
-{%- endmacro %}
-
-
-{% macro prefixed(relation, columns) -%}
-    {% for column in columns %}{{ relation }}.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
-{%- endmacro %}
-
-
-{% macro same_entity(left_relation, right_relation, columns) -%}
-    {% for column in columns -%}
-        {{ left_relation }}.{{ column }} = {{ right_relation }}.{{ column }}{{ ' and ' if not loop.last }}
-    {%- endfor %}
-{%- endmacro %}

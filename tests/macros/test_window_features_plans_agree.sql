@@ -1,6 +1,6 @@
 -- Finds: a feature on which the engine's fast plan and the plain range join differ, on real receipts.
 -- Why: the fast plan is harder to read; the plain one is the definition.
--- What to do: trust default__window_features and mend the engine's own macro in macros/features/window_features.sql.
+-- What to do: trust default__window_features and mend the fast plan (window_features.sql, window_steps.sql).
 {% set plan = {
     'entity': ['household_id'],
     'counts': {'items': '1'},
