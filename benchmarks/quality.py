@@ -46,7 +46,10 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--tables", nargs="*", default=[], help="names; all by default")
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(required=True)
-    commands.add_parser("prepare", parents=[common]).set_defaults(work=prepare)
+    prepares = commands.add_parser("prepare", parents=[common])
+    prepares.add_argument("--add", nargs="*", type=Path, default=[], help="Parquet files of one's own, with a column y")
+    prepares.add_argument("--horizon", type=int, default=1, help="days from as-of to outcome of the files of --add")
+    prepares.set_defaults(work=prepare)
     runs = commands.add_parser("run", parents=[common])
     runs.add_argument("--systems", nargs="*", choices=ENVIRONMENTS, default=list(ENVIRONMENTS))
     runs.add_argument("--seconds", type=float, default=60.0)
@@ -63,7 +66,9 @@ def _parser() -> argparse.ArgumentParser:
 def prepare(options: argparse.Namespace) -> None:
     """Write the tables."""
     python = options.environments / "tables/bin/python"
-    subprocess.run([python, ROOT / "benchmarks/tables.py", options.data, "--tables", *options.tables], check=True)
+    own = ["--add", *options.add, "--horizon", str(options.horizon)]
+    command = [python, ROOT / "benchmarks/tables.py", options.data, "--tables", *options.tables, *own]
+    subprocess.run(command, check=True)
 
 
 def run(options: argparse.Namespace) -> None:

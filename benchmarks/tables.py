@@ -23,6 +23,8 @@ TEST_PERIOD_SHARE = 0.2  # of the as-ofs, of tables with time
 TEST_ROWS = 1_000  # that the test of one of the project's own predictions reaches for
 SEED = 20_261_125
 
+MOST_CLASSES = 20  # numbers of more values are quantities
+
 METRICS = {"binary": "roc_auc", "multiclass": "neg_log_loss", "regression": "neg_root_mean_squared_error"}
 
 
@@ -247,13 +249,27 @@ def prepared(table: Table, frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFr
     return frame[train].reset_index(drop=True), frame[test].reset_index(drop=True), classes
 
 
+def added(file: Path, horizon: int) -> tuple[Table, Callable[[], pd.DataFrame]]:
+    """A table of one's own: a Parquet file with the target `y`, features, and if it has them `id` and `as_of`."""
+    frame = pd.read_parquet(file)
+    if "y" not in frame or frame["y"].isna().any():
+        raise SystemExit(f"{file}: the column 'y' (the target) must be there, without nulls.")
+    is_quantity = pd.api.types.is_numeric_dtype(frame["y"]) and frame["y"].nunique() > MOST_CLASSES
+    task = "regression" if is_quantity else "binary" if frame["y"].nunique() == 2 else "multiclass"
+    table = Table(file.stem, task, str(file), horizon if "as_of" in frame else None)
+    return table, lambda: frame if "id" in frame else numbered(frame)
+
+
 def main() -> None:
     """Write each table as a folder with train.parquet, test.parquet and table.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--tables", nargs="*", default=[], help="names; all by default")
+    parser.add_argument("--add", nargs="*", type=Path, default=[], help="Parquet files to write instead: see `added`")
+    parser.add_argument("--horizon", type=int, default=1, help="days from as-of to outcome of the files of --add")
     options = parser.parse_args()
-    for table, load in TABLES.items():
+    tables = dict(added(file, options.horizon) for file in options.add) or TABLES
+    for table, load in tables.items():
         if options.tables and table.name not in options.tables:
             continue
         train, test, classes = prepared(table, load())

@@ -24,6 +24,4 @@ def accelerated(model: FittedPrediction, rows: int) -> FittedPrediction:
 
 
 def _compiled(member: Member) -> Member:
-    fast = copy(member)
-    fast.models = [compiled(one) for one in member.models]
-    return fast
+    return Member(**{**vars(member), "models": [compiled(one) for one in member.models]})

@@ -4,7 +4,7 @@ import time
 
 from ml.declaration import Search
 
-OVERHEAD, LEAST_OVERHEAD = 0.05, 1.0  # of the budget, and seconds, for weighing, testing and storing
+OVERHEAD, LEAST_OVERHEAD = 0.08, 1.0  # of the budget, and seconds, for weighing, testing and storing
 
 
 class Budget:

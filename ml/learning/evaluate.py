@@ -31,7 +31,6 @@ __all__ = [
 SAMPLES = 400  # bootstrap samples; a scorer that must be called once per sample gets fewer
 SLOW_SAMPLES = 100
 IMPORTANCE_CELLS, FEWEST_IMPORTANCE_ROWS, MOST_IMPORTANCE_ROWS, IMPORTANCE_REPEATS = 30_000, 300, 2_000, 3
-LEAST_IMPORTANCE_ROWS = 100  # however slow the estimator is
 NORMAL_95 = 1.96  # standard deviations to either side that hold 95 % of a normal distribution
 # What no score can exceed.
 BEST = {"roc_auc": 1.0, "average_precision": 1.0, "accuracy": 1.0, "r2": 1.0, "f1": 1.0, "balanced_accuracy": 1.0}
@@ -143,7 +142,7 @@ def importances(
     output = predict(matrix)
     affordable = seconds / max((time.monotonic() - started) * len(columns), 1e-9)
     if affordable < 1:
-        some = slice(max(int(affordable * len(y)), LEAST_IMPORTANCE_ROWS))
+        some = np.isin(rows, thin(dataset, rows, max(int(affordable * len(rows)), FEWEST_IMPORTANCE_ROWS)))
         matrix, y, output = matrix[some], y[some], output[some]
     whole = score(prediction.metric, prediction.task, y, output)
     drops: dict[str, list[float]] = {name: [] for name in encoder.kinds}
