@@ -24,13 +24,13 @@ import pandas as pd
 from children import measured, report
 
 WINDOWS = (28, 84, 364)
-EVER = 36_500
-ROOT = Path(__file__).parents[1]
+EVER = 36_500  # days
+HERE = Path(__file__).parent
+ROOT = HERE.parent
 MEMORY_LIMIT = "2GB"
 # Times the data, that a way is asked to do.
 LARGEST = {"ours": 50, "macro": 50, "all kinds": 10, "pandas": 10, "naive": 1, "featuretools": 1}
 LARGEST_JOINS = {"macro join": 50, "pandas join": 10, "feast": 10}
-HERE = Path(__file__).parent
 HEADER = "| times | receipt lines | rows | {} | seconds | peak MiB | times ours |\n|---|---|---|---|---|---|---|"
 
 
@@ -139,9 +139,9 @@ def by_peer(place: Path, peer: Peer) -> tuple[float, float]:
     with duckdb.connect(str(place)) as database:
         for table in (peer.reads, "population"):
             database.execute(f"copy {table} to '{place.parent / table}.parquet'")
-        measures = measured(str(HERE / "peers" / f"run_{peer.name}.py"), str(place.parent), python=str(peer.python))
+        figures = measured(str(HERE / "peers" / f"run_{peer.name}.py"), str(place.parent), python=str(peer.python))
         database.execute(f"create or replace table {peer.writes} as from '{place.parent / peer.writes}.parquet'")
-    return measures
+    return figures
 
 
 def compile_macros(folder: Path) -> None:

@@ -132,7 +132,7 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
 
     def _fit_categories(self, features: pd.DataFrame, target: NDArray[Any]) -> tuple[list[Any], Matrix, list[str]]:
         levels = {name: _grouped(_levels(features[name])) for name, kind in self.kinds.items() if kind == "category"}
-        counts = {name: len(np.unique(values)) for name, values in levels.items()}
+        counts = {name: len(pd.unique(values)) for name, values in levels.items()}
         widest = ONE_HOT_LEVELS if self.style in ("linear", "spline") else 0
         few = [name for name, count in counts.items() if 1 < count <= widest]
         many = [name for name, count in counts.items() if count > max(widest, 1)]

@@ -44,7 +44,7 @@ TRUSTED_TYPES = frozenset(
         "sklearn._loss.link.Interval",
         "sklearn._loss.link.LogLink",
         "sklearn._loss.loss.HalfPoissonLoss",
-        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",  # stored one by one before `packing`
         "sklearn.model_selection._split.KFold",
         "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
         "sklearn.tree._tree.Tree",

@@ -172,10 +172,6 @@ def _blend(
     return recipe, Validation(rows, y, calibrator.apply(output), judge.parts)
 
 
-def _part(tried: Tried, weight: float, bags: int) -> Part:
-    return Part(tried.candidate, tried.iterations, weight, tried.temperature, bags)
-
-
 def _affordable(chosen: Sequence[tuple[Tried, float]], race: Race, budget: Budget) -> list[tuple[Tried, float, int]]:
     """Candidates with weight and number of bags, as time allows: bags go first, then light members."""
     time_to_fit = _time_to_fit(budget)

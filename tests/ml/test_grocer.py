@@ -134,8 +134,6 @@ def test_five_questions_of_analysts_are_answered(built_project: Built, warehouse
 
 
 def test_nothing_in_the_package_knows_of_groceries() -> None:
-    from tests.ml.conftest import ROOT
-
     words = re.compile(r"household|basket|campaign|coupon|grocer|journey|promotion_|redemption", re.IGNORECASE)
     examples = re.compile(
         r"Example: martlet .*|-s household_lapse|household_lapse     train|`household_lapse`|household_lapse`"
