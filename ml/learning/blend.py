@@ -68,7 +68,10 @@ class Member:
         scales: how each of them had its target scaled while learning (see `TargetScale`).
         weight: its share of the blend.
         temperature: of its probabilities (see `calibrate.temper`).
+        shares: of the classes that it learned from, which its temperature keeps to.
     """
+
+    shares: Array | None = None  # pipelines of Martlet 0.1 have none
 
     def __init__(
         self,
@@ -78,6 +81,7 @@ class Member:
         scales: list["TargetScale"],
         weight: float,
         temperature: float = 1.0,
+        shares: Array | None = None,
     ) -> None:
         """Put the parts together."""
         self.start = start
@@ -86,6 +90,7 @@ class Member:
         self.scales = scales
         self.weight = weight
         self.temperature = temperature
+        self.shares = shares
 
     def __getstate__(self) -> dict[str, Any]:
         """What is stored: models whose trees are packed."""
@@ -108,7 +113,7 @@ class Member:
         total = np.zeros((len(matrix), classes))
         for model in self.models:
             total[:, model.classes_.astype(np.intp)] += model.predict_proba(part)
-        return temper(total / len(self.models), self.temperature)
+        return temper(total / len(self.models), self.temperature, self.shares)
 
 
 class TargetScale:

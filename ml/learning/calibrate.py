@@ -13,6 +13,7 @@ from ml.learning.measures import SMALLEST
 Array = NDArray[np.float64]
 
 FEWEST_ROWS = 200  # fewer out-of-fold rows can't tell a miscalibration from chance
+MOVES = 20  # steps towards given shares of classes: what is left is then far below chance
 STANDARD_ERRORS = 1.0  # how clearly a calibration must help on rows that it did not see
 
 
@@ -87,30 +88,56 @@ def calibrate(y: Array, output: Array, parts: Sequence[NDArray[np.intp]]) -> Cal
     return Calibrator().fit(y, output) if helps else Calibrator()
 
 
-def best_temperature(y: Array, output: Array) -> float:
+def best_temperature(y: Array, output: Array, shares: Array | None = None) -> float:
     """The temperature at which outputs are most probable; 1, which changes nothing, where rows are few.
 
     Args:
         y: (n,) positions of classes.
         output: (n,) probabilities of the positive class of two, or (n, classes).
+        shares: (classes,) that a temperature keeps to (see `temper`).
     """
     if len(y) < FEWEST_ROWS:
         return 1.0
 
     def loss(log_temperature: float) -> float:
-        return float(_losses(y, temper(output, float(np.exp(log_temperature)))).mean())
+        return float(_losses(y, temper(output, float(np.exp(log_temperature)), shares)).mean())
 
     return float(np.exp(minimize_scalar(loss, bounds=(-2, 2), method="bounded").x))
 
 
-def temper(output: Array, temperature: float) -> Array:
-    """Probabilities of the same shape, surer of themselves the lower the temperature."""
+def temper(output: Array, temperature: float, shares: Array | None = None) -> Array:
+    """Probabilities of the same shape, surer of themselves the lower the temperature.
+
+    What is no surer than the classes' `shares` stays as it is; by default they are equal.
+    """
     if temperature == 1:
         return output
     if output.ndim == 1:
+        middle = 0.0 if shares is None else logit(shares[1])
         inside = np.clip(output, SMALLEST, 1 - SMALLEST)
-        return np.asarray(expit(logit(inside) / temperature))
-    return _softmax(np.log(np.clip(output, SMALLEST, 1)) / temperature)
+        return np.asarray(expit(middle + (logit(inside) - middle) / temperature))
+    middle = 0.0 if shares is None else np.log(shares)
+    return _softmax(middle + (np.log(np.clip(output, SMALLEST, 1)) - middle) / temperature)
+
+
+def class_shares(y: Array, classes: int) -> Array:
+    """The share of each class among positions of classes, as if each had been met half a time more: none is zero."""
+    counts = np.bincount(y.astype(np.intp), minlength=classes) + 0.5
+    return np.asarray(counts / counts.sum())
+
+
+def moved(output: Array, shares: Array) -> Array:
+    """The outputs of the same shape whose mean is those shares of the classes: their odds are moved as one.
+
+    A model learned from other times meets another share of a class; what it tells of single rows holds all the same
+    (Saerens, Latinne and Decaestecker, "Adjusting the outputs of a classifier to new a priori probabilities", 2002).
+    """
+    chances = np.column_stack([1 - output, output]) if output.ndim == 1 else output
+    logits = np.log(np.clip(chances, SMALLEST, 1))
+    for _ in range(MOVES):
+        logits = logits + np.log(shares / np.maximum(_softmax(logits).mean(axis=0), SMALLEST))
+    made = _softmax(logits)
+    return made[:, 1] if output.ndim == 1 else made
 
 
 def _sides(output: Array) -> Array:

@@ -18,8 +18,9 @@ FOLDS = 3  # periods to validate on, where there is time
 # Parts of the entities where there is none: the fewer the rows, the more each fold must learn from.
 MANY_FOLDS, FEW_FOLDS, FEW_ROWS = 8, 5, 3_000
 TEST_SHARE = 0.2  # of the entities, where there is no time
-# A period to validate on grows by whole as-ofs until it holds this many rows, or this share of all if that is fewer.
-PERIOD_ROWS, PERIOD_SHARE = 2_000, 0.1
+# A period to validate on grows by whole as-ofs until it holds this many rows; of few rows at most the first share, of
+# many at least the second: a few thousand rows of two days would choose for the weather of those days.
+PERIOD_ROWS, MOST_OF_FEW, LEAST_OF_MANY = 2_000, 0.1, 0.05
 
 
 @dataclass(frozen=True)
@@ -218,7 +219,8 @@ def _last_period(rows: Rows, as_of: NDArray[np.datetime64], horizon: np.timedelt
     """Cut off the last horizon's worth of the rows, given in time order; what comes before is purged."""
     times = as_of[rows]
     by_time = np.searchsorted(times, times[-1] - horizon, side="right")
-    by_rows = len(rows) - max(min(PERIOD_ROWS, int(len(rows) * PERIOD_SHARE)), 1)
+    wanted = min(max(PERIOD_ROWS, int(len(rows) * LEAST_OF_MANY)), int(len(rows) * MOST_OF_FEW))
+    by_rows = len(rows) - max(wanted, 1)
     # The period starts with the first row of an as-of: none is torn apart.
     first = times[min(by_time, by_rows)]
     known = (times < first) & (times + horizon <= first)

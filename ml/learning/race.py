@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ml.declaration import Prediction
 from ml.learning.blend import bounded
 from ml.learning.budget import Budget
-from ml.learning.calibrate import best_temperature, temper
+from ml.learning.calibrate import best_temperature, class_shares, moved, temper
 from ml.learning.candidates import Candidate
 from ml.learning.cores import Submit, workers
 from ml.learning.dataset import Dataset, Fold
@@ -67,6 +67,8 @@ class Race:
         target = np.concatenate([dataset.known_target[rows] for fold in folds for rows in fold])
         self._bounds = float(target.min()), float(target.max())
         self._outcome = np.concatenate([dataset.known_target[judged] for _, judged in folds])
+        self._classes = len(dataset.classes)
+        self._shares = class_shares(dataset.known_target[folds[0][0]], self._classes) if self._classes else None
         self._first_losses: list[float] = []
         self.standings = Standings(judge)
         self.trials: list[Trial] = []
@@ -152,7 +154,7 @@ class Race:
         return SAFETY * each * len(self._folds) / self.workers
 
     def _cost(self, candidate: Candidate) -> float:
-        trees = max(len(self._dataset.classes), 1) if candidate.family.grows else 1
+        trees = max(self._classes, 1) if candidate.family.grows else 1
         return candidate.family.cost * (trees if trees > 2 else 1)
 
     def _start(self, candidate: Candidate, submit: Submit, number: int) -> _Running:
@@ -234,8 +236,12 @@ class Race:
         """Probabilities as sure of themselves as the outcomes allow, since a blend should mix like with like."""
         if self._prediction.task == "regression":
             return 1.0, outputs
-        temperature = best_temperature(self._outcome, np.concatenate(outputs))
-        return temperature, [temper(output, temperature) for output in outputs]
+        like = outputs
+        if self._dataset.as_of is not None:  # each fold is a time with base rates of its own
+            met = [class_shares(self._outcome[part], self._classes) for part in self._judge.parts]
+            like = [moved(output, shares) for output, shares in zip(outputs, met, strict=True)]
+        temperature = best_temperature(self._outcome, np.concatenate(like), self._shares)
+        return temperature, [temper(output, temperature, self._shares) for output in outputs]
 
     def _leave(self, trial: _Running, seconds: float, status: str) -> None:
         name, parameters = trial.candidate.estimator, trial.candidate.parameters
@@ -244,5 +250,5 @@ class Race:
     def _output(self, number: int, candidate: Candidate, fit: FoldFit, iterations: int | None) -> Array:
         fold = self._encodings.of(number, candidate.family.style)
         task = self._prediction.task
-        output = fold_output(fit, fold, iterations, task, len(self._dataset.classes))
+        output = fold_output(fit, fold, iterations, task, self._classes)
         return bounded(output, *self._bounds) if task == "regression" else output

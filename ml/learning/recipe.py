@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 
 from ml.declaration import Prediction
 from ml.learning.blend import BlendClassifier, BlendRegressor, Member, SeveralEncoders
-from ml.learning.calibrate import Calibrator
+from ml.learning.calibrate import Calibrator, class_shares
 from ml.learning.candidates import Candidate
 from ml.learning.cores import in_threads, workers
 from ml.learning.dataset import Dataset, Rows, thin
@@ -86,11 +86,13 @@ def fit_recipe(
     for rows in whole:
         encoders = SeveralEncoders(list(rows.encoders.values()))
         starts = encoders.starts()
+        shares = class_shares(rows.target, len(dataset.classes)) if dataset.classes else None
         members = []
         for part in recipe.parts:
             models, scales = zip(*(next(fitted) for _ in range(part.bags)), strict=True)
             stop = starts[part.style] + rows.matrices[part.style].shape[1]
-            members.append(Member(starts[part.style], stop, list(models), list(scales), part.weight, part.temperature))
+            span = starts[part.style], stop
+            members.append(Member(*span, list(models), list(scales), part.weight, part.temperature, shares))
         model = _joined(members, recipe, dataset, rows.target)
         pipelines.append(Pipeline([("encode", encoders), ("model", model)]))
     return pipelines

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ml.learning.calibrate import Calibrator, best_temperature, calibrate, temper
+from ml.learning.calibrate import Calibrator, best_temperature, calibrate, class_shares, moved, temper
 from ml.learning.measures import expected_calibration_error, log_loss
 
 
@@ -72,6 +72,35 @@ def test_a_temperature_undoes_overconfidence_in_either_shape() -> None:
     assert np.allclose(temper(sure, 2.0), chance)
     assert np.allclose(temper(np.column_stack([1 - sure, sure]), 2.0)[:, 1], chance)
     assert best_temperature(y[:50], sure[:50]) == 1.0
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_temperature_keeps_to_the_shares_of_the_classes(classes: int) -> None:
+    shares = np.array([0.7, 0.3]) if classes == 2 else np.array([0.7, 0.2, 0.1])
+    output = np.array([shares[1]]) if classes == 2 else shares[None]
+    assert temper(output, 0.3, shares) == pytest.approx(output)
+    more = moved(output, np.full(classes, 1 / classes))
+    assert np.abs(temper(more, 0.3, shares) - output).max() > np.abs(more - output).max()  # surer than before
+
+
+@pytest.mark.parametrize("share", [0.02, 0.4, 0.9])
+def test_outputs_are_moved_to_another_share_of_a_class(share: float) -> None:
+    _, chance = sample(5_000, seed=5)
+    wanted = np.array([1 - share, share])
+    made = moved(chance, wanted)
+    assert made.mean() == pytest.approx(share, abs=1e-6)
+    assert (np.diff(made[np.argsort(chance)]) >= 0).all()
+    assert moved(np.column_stack([1 - chance, chance]), wanted)[:, 1] == pytest.approx(made)
+
+
+def test_another_base_rate_is_not_taken_for_a_lack_of_sureness() -> None:
+    _, chance = sample(20_000, seed=6)
+    logit = np.log(chance / (1 - chance))
+    y = (np.random.default_rng(6).random(20_000) < 1 / (1 + np.exp(1.5 - logit))).astype(np.float64)
+    learned = np.array([1 - chance.mean(), chance.mean()])
+    like = moved(chance, class_shares(y, 2))
+    assert best_temperature(y, chance) < 0.8
+    assert best_temperature(y, like, learned) == pytest.approx(1.0, abs=0.1)
 
 
 def test_few_rows_are_left_alone() -> None:

@@ -5,7 +5,16 @@ import pandas as pd
 import pytest
 
 from ml.errors import DataError
-from ml.learning.dataset import PERIOD_ROWS, PERIOD_SHARE, block_order, label, make_dataset, split_rows, thin
+from ml.learning.dataset import (
+    LEAST_OF_MANY,
+    MOST_OF_FEW,
+    PERIOD_ROWS,
+    block_order,
+    label,
+    make_dataset,
+    split_rows,
+    thin,
+)
 from tests.ml.frames import KINDS, churn, declare, declare_spend, weekly
 
 HORIZON = np.timedelta64(28, "D")
@@ -98,10 +107,19 @@ def test_open_rows_take_no_part() -> None:
 def test_a_short_period_grows_by_whole_as_ofs() -> None:
     dataset = churn(customers=100, weeks=80)
     split = split_rows(dataset, declare(horizon=timedelta(days=7)))
-    rows = int(PERIOD_SHARE * len(dataset))
+    rows = int(MOST_OF_FEW * len(dataset))
     assert rows < PERIOD_ROWS
     assert len(split.test) == rows
     assert len(np.unique(dataset.as_of[split.test])) == rows / 100  # type: ignore[index]
+
+
+def test_of_many_rows_a_period_is_more_than_a_few_as_ofs() -> None:
+    dataset = churn(customers=1_000, weeks=120)
+    split = split_rows(dataset, declare(horizon=timedelta(days=7)))
+    rows = int(LEAST_OF_MANY * len(dataset))
+    assert rows > PERIOD_ROWS
+    assert len(split.test) == rows
+    assert [len(judge) for _, judge in split.folds] == pytest.approx([rows] * 3, rel=0.2)
 
 
 def test_without_horizon_no_as_of_is_on_two_sides() -> None:
