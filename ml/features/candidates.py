@@ -106,7 +106,7 @@ def _own(population: Population, graph: Graph, values: Values) -> Iterator[Featu
 def _attributes(graph: Graph, paths: Paths, values: Values) -> Iterator[Feature]:
     """Attributes of the tables that a row has one row of."""
     for parent in paths.parents:
-        keys = {column for key in graph.parents(parent.table.id) for column in key.columns}
+        keys = {column for key in graph.parents(parent.table.id) for column in key.columns} | parent.table.identifiers
         for column in attributes(parent):
             kind = parent.table.columns[column].kind
             if column in keys and values.distinct(parent.table, column) > FEW_LEVELS:
@@ -129,6 +129,9 @@ def _attributes(graph: Graph, paths: Paths, values: Values) -> Iterator[Feature]
             elif kind != "category" or 1 < values.distinct(parent.table, column) <= MOST_LEVELS:
                 read = values.finite(parent.table, column, read)
                 yield Feature(f"{parent.alias}_{column}", read, kind, _sentence(words), parent.path, reads=reads)
+            elif values.is_free_text(parent.table, column):
+                length, words = f"length(cast({read} as varchar))", f"Length of {column} of {parent.table.name}."
+                yield Feature(f"{parent.alias}_{column}_length", length, "number", words, parent.path, reads=reads)
 
 
 def attributes(parent: Parent) -> list[str]:

@@ -1,16 +1,18 @@
 """The project as tables that foreign keys join: what features are proposed from."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from ml.features.keys import ForeignKey, foreign_keys
+from ml.features.keys import ForeignKey, foreign_keys, unique_columns
 from ml.features.lineage import Lineage
+from ml.features.names import NUMBERING
 from ml.features.population import Population
 from ml.manifest import Manifest, martlet_meta
 from ml.warehouse import Column, Warehouse
 
 SNAPSHOT_COLUMNS = ("dbt_scd_id", "dbt_updated_at", "dbt_valid_from", "dbt_valid_to")
+ECHO = 0.9  # share of rows that two ways to a table lead to the same row of it, from which on one of them is enough
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Table:
         personal: columns that must not become features.
         is_history: a dbt snapshot: a row is valid from `dbt_valid_from` to `dbt_valid_to`.
         timeless: the columns that no later event can have changed.
+        identifiers: columns that number rows or things: by how they differ nothing can be told.
         delay: how long after its clock a row is known: of sums over weeks or months, whose clock is their start, and of
             a table that holds the target.
     """
@@ -42,16 +45,22 @@ class Table:
     personal: frozenset[str]
     is_history: bool
     timeless: frozenset[str]
+    identifiers: frozenset[str]
     delay: timedelta
 
 
 @dataclass(frozen=True)
 class Graph:
-    """Tables and the foreign keys between them, and what was left out and why."""
+    """Tables and the foreign keys between them, and what was left out and why.
+
+    `echoes` are pairs of keys, from a table to its parent and on to that one's, that lead where a key of the table
+    itself leads: a receipt line that holds the household of its receipt.
+    """
 
     tables: Mapping[str, Table]
     keys: tuple[ForeignKey, ...]
     notes: tuple[str, ...]
+    echoes: frozenset[tuple[ForeignKey, ForeignKey]] = frozenset()
 
     def parents(self, table: str) -> list[ForeignKey]:
         """The foreign keys that a table holds."""
@@ -74,6 +83,7 @@ def read_graph(manifest: Manifest, warehouse: Warehouse, population: Population)
     barred = _barred(lineage, start, f"feat_{population.name}")
     notes: list[str] = []
     tables: dict[str, Table] = {}
+    uniques = unique_columns(manifest)
     for unique_id in sorted({start, *(end for key in keys for end in (key.child, key.parent))} - barred):
         node = lineage.manifest.node(unique_id)
         if not lineage.relation(unique_id) or martlet_meta(node).get("features") is False:
@@ -81,7 +91,8 @@ def read_graph(manifest: Manifest, warehouse: Warehouse, population: Population)
         if not lineage.columns(unique_id):
             notes.append(f"{node['name']} is not in the warehouse (`dbt build` makes it): left out")
             continue
-        table = _table(unique_id, {key.parent_columns for key in keys if key.parent == unique_id}, lineage)
+        known = {key.parent_columns for key in keys if key.parent == unique_id}
+        table = _table(unique_id, known, uniques.get(unique_id, set()), lineage)
         if unique_id == start:
             tables[unique_id] = replace(table, clock=population.as_of, delay=timedelta(0))
             continue
@@ -97,10 +108,25 @@ def read_graph(manifest: Manifest, warehouse: Warehouse, population: Population)
             problem = _problem(key, tables, lineage)
             notes += [problem] if problem else []
             usable += [] if problem else [key]
-    return Graph(tables, tuple(usable), tuple(notes))
+    return Graph(tables, tuple(usable), tuple(notes), _echoes(tables, usable, lineage))
 
 
-def _table(unique_id: str, keys: Collection[tuple[str, ...]], lineage: Lineage) -> Table:
+def _echoes(
+    tables: Mapping[str, Table], keys: Sequence[ForeignKey], lineage: Lineage
+) -> frozenset[tuple[ForeignKey, ForeignKey]]:
+    found = set()
+    for own in keys:
+        for below in keys:
+            for above in keys:
+                is_round = (own.child, own.parent, below.parent) == (below.child, above.parent, above.child)
+                if not is_round or own == below or len({own.child, own.parent, below.parent}) < 3:
+                    continue
+                if lineage.share_alike(own, below, above.columns) >= ECHO:
+                    found.add((below, above))
+    return frozenset(found)
+
+
+def _table(unique_id: str, keys: Collection[tuple[str, ...]], uniques: Collection[str], lineage: Lineage) -> Table:
     node, columns = lineage.manifest.node(unique_id), lineage.columns(unique_id)
     is_source = node.get("resource_type") == "source"
     is_history = node.get("resource_type") == "snapshot" and "dbt_valid_from" in columns
@@ -117,6 +143,7 @@ def _table(unique_id: str, keys: Collection[tuple[str, ...]], lineage: Lineage) 
         personal=frozenset(lineage.manifest.personal_columns(unique_id)),
         is_history=is_history,
         timeless=frozenset(columns) if is_history else lineage.timeless(unique_id, keys),
+        identifiers=frozenset({*uniques, *(name for name in columns if NUMBERING.fullmatch(name))}),
         delay=timedelta(0) if is_history else lineage.delay(unique_id),
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ml.manifest import Manifest, Node
+from ml.warehouse import Column
 
 REFERENCE = re.compile(r"(ref|source)\(([^)]*)\)")
 ARGUMENT = re.compile(r"['\"]([^'\"]+)['\"]")
@@ -33,13 +34,42 @@ def foreign_keys(manifest: Manifest) -> Iterator[ForeignKey]:
                 yield from _constrained_key(node, constraint, (name,), manifest)
 
 
+def equal(one: str, first: Column, other: str, second: Column) -> str:
+    """SQL that compares the columns of a key: as texts, if their kinds differ."""
+    if first.kind == second.kind:
+        return f"{one} = {other}"
+    return f"cast({one} as varchar) = cast({other} as varchar)"
+
+
+def unique_columns(manifest: Manifest) -> dict[str, set[str]]:
+    """Columns that tell the rows of a table apart by themselves, by `unique` tests and by constraints."""
+    found: dict[str, set[str]] = {}
+    for node in manifest.nodes.values():
+        test = node.get("test_metadata") or {}
+        if test.get("name") == "unique" and (table := _table_of(node, manifest)):
+            found.setdefault(table, set()).add(str((test.get("kwargs") or {}).get("column_name")))
+        given = [(one, one.get("columns") or []) for one in node.get("constraints") or []]
+        for name, column in (node.get("columns") or {}).items():
+            given += [(one, [name]) for one in column.get("constraints") or []]
+        for constraint, columns in given:
+            if constraint.get("type") in ("primary_key", "unique") and len(columns) == 1:
+                found.setdefault(node["unique_id"], set()).add(columns[0])
+    return found
+
+
+def _table_of(test: Node, manifest: Manifest) -> str | None:
+    """The unique id of what a test is on."""
+    kwargs = (test.get("test_metadata") or {}).get("kwargs") or {}
+    return test.get("attached_node") or _referenced(str(kwargs.get("model")), manifest)
+
+
 def _tested_key(node: Node, manifest: Manifest) -> Iterator[ForeignKey]:
     test = node.get("test_metadata") or {}
     given = test.get("kwargs") or {}
     column, field = given.get("column_name"), given.get("field")
     if not str(test.get("name", "")).startswith("relationships") or not column or not field:
         return
-    child = node.get("attached_node") or _referenced(str(given.get("model")), manifest)
+    child = _table_of(node, manifest)
     parent = _referenced(str(given.get("to")), manifest)
     if child and parent:
         yield ForeignKey(child, (column,), parent, (field,))

@@ -6,10 +6,14 @@ from datetime import timedelta
 from functools import cached_property
 from math import ceil
 
+import pandas as pd
+
+from ml.features.keys import ForeignKey, equal
 from ml.features.windows import DAY
 from ml.manifest import Manifest, Node, martlet_meta
 from ml.warehouse import Column, Warehouse
 
+COMPARED = 20_000  # rows that two keys are compared on
 EVEN = 1.2  # times the least distance that the greatest may be: months are 28 to 31 days
 
 Keys = Collection[tuple[str, ...]]
@@ -105,6 +109,28 @@ class Lineage:
             f"where {self.warehouse.quote(key[0])} is not null group by {names} having count(*) > 1 limit 1) as twice"
         )
         return not twice["found"][0]
+
+    def share_alike(self, own: ForeignKey, below: ForeignKey, above: tuple[str, ...]) -> float:
+        """The share of a table's rows whose own key is that which their parent, reached by `below`, holds in `above`.
+
+        Rows that lack one of them don't count.
+        """
+        child, parent, quote = self.columns(own.child), self.columns(below.parent), self.warehouse.quote
+
+        def compared(names: Collection[str], others: Collection[str]) -> str:
+            return " and ".join(
+                equal(f"rows.{quote(one)}", child[one], f"parents.{quote(other)}", parent[other])
+                for one, other in zip(names, others, strict=True)
+            )
+
+        alike, read = compared(own.columns, above), ", ".join(map(quote, dict.fromkeys((*own.columns, *below.columns))))
+        row = self.warehouse.query(
+            f"select avg(case when {alike} then 1.0 when not ({alike}) then 0.0 end) as share "
+            f"from (select {read} from {self.relation(own.child)} limit {COMPARED}) as rows "
+            f"inner join {self.relation(below.parent)} as parents on {compared(below.columns, below.parent_columns)}"
+        )
+        share = row["share"][0]
+        return 0.0 if pd.isna(share) else float(share)
 
 
 def event_time(node: Node) -> str | None:

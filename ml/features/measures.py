@@ -7,13 +7,13 @@ from ml.features.graph import SNAPSHOT_COLUMNS, Graph, Table
 from ml.features.names import identifier
 from ml.features.paths import View
 from ml.features.population import Population
-from ml.features.values import Values
+from ml.features.values import MOSTLY, Values
+from ml.warehouse import Column
 
 # How many columns of a kind are measured: of an event near the population, and of its parents or events further away.
 MEASURES = {"number": 8, "boolean": 4, "category": 3}
 FEW_MEASURES = {"number": 2, "boolean": 1, "category": 1}
 LEVELS = 4  # of a category, whose shares are counted
-MOST_TEXTS = 50_000  # different ones that are counted; more are free text
 FEW_LEVELS = 30  # of a category whose levels are counted apart
 LEAST_SHARE = 0.02  # of a level that is counted apart
 
@@ -82,26 +82,35 @@ def _measures_of(
         if name in held or name in table.personal or name in SNAPSHOT_COLUMNS or column.kind in ("date", "other"):
             continue
         distinct = values.distinct(table, name)
-        sql, words = f"{alias}.{identifier(name)}", f"{name} of {table.name}"
         is_parents = alias != "events"
-        label = f"{alias}_{name}" if is_parents else name
-        if name in keys or name.endswith("_id"):
+        label, sql = f"{alias}_{name}" if is_parents else name, f"{alias}.{identifier(name)}"
+        found = Measure(label, sql, "key", is_parents, (), distinct, f"{name} of {table.name}")
+        is_code = name in table.identifiers and distinct <= FEW_LEVELS  # a type, a status
+        if name in keys or (name in table.identifiers and not is_code):
             # A key that is another in each row tells nothing that their number does not.
-            if 1 < distinct < 0.9 * values.rows(table):
-                yield Measure(label, sql, "key", is_parents, (), distinct, words)
+            if 1 < distinct < MOSTLY * values.rows(table):
+                yield found
             continue
-        if distinct < 2 or left[column.kind] == 0:
-            continue
-        left[column.kind] -= 1
-        if column.kind == "boolean":
-            yield Measure(label, f"cast({sql} as integer)", "flag", is_parents, (), 2, words)
-        elif column.kind == "number":
-            yield Measure(label, values.finite(table, name, sql), "number", is_parents, (), distinct, words)
-        elif distinct <= FEW_LEVELS:
-            levels = _levels(values, table, name, LEAST_SHARE)
-            yield Measure(label, sql, "category", is_parents, tuple(levels), distinct, words)
-        elif distinct <= MOST_TEXTS and distinct < 0.9 * values.rows(table):
-            yield Measure(label, sql, "many", is_parents, (), distinct, words)
+        kind = "category" if is_code else column.kind
+        if distinct > 1 and left[kind]:
+            left[kind] -= 1
+            yield _of_kind(found, kind, table, column, values)
+
+
+def _of_kind(found: Measure, kind: str, table: Table, column: Column, values: Values) -> Measure:
+    """A column as a number, a flag, a category, or, of free text, its length."""
+    sql = found.sql
+    if kind == "boolean":
+        return replace(found, kind="flag", sql=f"cast({sql} as integer)", distinct=2)
+    if kind == "number":
+        return replace(found, kind="number", sql=values.finite(table, column.name, sql))
+    text = sql if column.kind == "category" else f"cast({sql} as varchar)"
+    if found.distinct <= FEW_LEVELS:
+        return replace(found, kind="category", sql=text, levels=tuple(_levels(values, table, column.name, LEAST_SHARE)))
+    if not values.is_free_text(table, column.name):
+        return replace(found, kind="many", sql=text)
+    length = f"length(cast({sql} as varchar))"
+    return replace(found, kind="number", name=f"{found.name}_length", sql=length, words=f"length of {found.words}")
 
 
 def _levels(values: Values, table: Table, column: str, least: float = 0.0) -> list[str]:

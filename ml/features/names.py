@@ -19,6 +19,8 @@ RESERVED = re.compile(
     r"variadic|when|where|window|with"
 )
 LONGEST = 63
+# Columns whose name says that they number things: id, store_id, storeId, StoreID.
+NUMBERING = re.compile(r"(?i:id|.*_id)|.*[a-z0-9]I[dD]|.*_?(?i:uuid|guid)")
 
 
 def identifier(name: str) -> str:

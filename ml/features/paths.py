@@ -161,8 +161,8 @@ def _views(population: Population, anchors: list[Anchor], graph: Graph, notes: l
                 grandchild = graph.tables[below.child]
                 if anchor.depth + 2 > DEPTH or grandchild.id in (child.id, start.table.id):
                     continue
-                if any(one.parent == anchor.table.id for one in graph.parents(grandchild.id)):
-                    continue  # it holds the key itself
+                if (below, key) in graph.echoes:
+                    continue
                 between = Parent(short(child), child, below, "events", 1, child.name)
                 columns = [f"{between.alias}.{one}" for one in key.columns]
                 yield from _view(population, anchor, grandchild, columns, (between,), graph, notes)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ml.features.candidates import Feature, Running
 from ml.features.graph import Graph, Table
+from ml.features.keys import equal
 from ml.features.measures import Measure, first_of, measures
 from ml.features.names import identifier
 from ml.features.paths import Parent, Paths, View, short
@@ -123,7 +124,7 @@ class Writer:
         child = self._table(parent.key.child)
         pairs = zip(parent.key.columns, parent.key.parent_columns, strict=True)
         return [
-            _equal(
+            equal(
                 f"{via}.{identifier(one)}",
                 child.columns[one],
                 f"{identifier(parent.alias)}.{identifier(other)}",
@@ -279,13 +280,6 @@ def _timestamp(sql: str, column: Column) -> str:
 
 def _is_date(column: Column) -> bool:
     return column.type.upper() == "DATE"
-
-
-def _equal(one: str, first: Column, other: str, second: Column) -> str:
-    """Keys of different kinds are compared as texts."""
-    if first.kind == second.kind:
-        return f"{one} = {other}"
-    return f"cast({one} as varchar) = cast({other} as varchar)"
 
 
 def _reads(text: str, name: str) -> bool:

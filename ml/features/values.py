@@ -6,6 +6,8 @@ from ml.features.graph import Table
 from ml.warehouse import Warehouse
 
 SAMPLED = 300_000  # rows that levels are counted on
+MOST_TEXTS = 50_000  # different ones that are counted; more are free text
+MOSTLY = 0.9  # share of the rows that have a value of their own
 
 
 @dataclass
@@ -23,6 +25,11 @@ class Values:
     def distinct(self, table: Table, column: str) -> int:
         """About how many different values a column holds; nulls don't count."""
         return self._counts(table)[column]
+
+    def is_free_text(self, table: Table, column: str) -> bool:
+        """Whether a text is another in nearly every row: of it, only its length is told."""
+        distinct = self.distinct(table, column)
+        return distinct > MOST_TEXTS or distinct >= MOSTLY * self.rows(table)
 
     def finite(self, table: Table, column: str, sql: str) -> str:
         """SQL that reads a column, with null for what is no number or infinite, if it holds such."""
