@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline
 from ml.declaration import Prediction
 from ml.learning.dataset import Dataset, Rows, thin
 from ml.learning.measures import clustered_weights
+from ml.learning.resample import affordable, entity_clusters
 from ml.learning.scorers import MEASURED, default_metric, measures_of, predict_output, score
 
 Array = NDArray[np.float64]
@@ -28,8 +29,9 @@ __all__ = [
     "score",
 ]
 
-SAMPLES = 400  # bootstrap samples; a scorer that must be called once per sample gets fewer
+SAMPLES = 400  # bootstrap samples at most; a scorer that must be called once per sample gets fewer
 SLOW_SAMPLES = 100
+ENOUGH_FOR_ENDS = 100  # fewer samples tell the deviation better than the ends
 IMPORTANCE_CELLS, FEWEST_IMPORTANCE_ROWS, MOST_IMPORTANCE_ROWS, IMPORTANCE_REPEATS = 30_000, 300, 2_000, 3
 NORMAL_95 = 1.96  # standard deviations to either side that hold 95 % of a normal distribution
 # What no score can exceed.
@@ -63,14 +65,14 @@ def metric_table(y: Array, output: Array, prediction: Prediction, keys: pd.DataF
 
 
 def _table(y: Array, output: Array, prediction: Prediction, keys: pd.DataFrame, *, only_declared: bool) -> list[Metric]:
-    clusters = keys.groupby(list(keys.columns), sort=False, dropna=False).ngroup().to_numpy().astype(np.intp)
+    clusters = entity_clusters(keys)
     measures = measures_of(prediction.task, output)
     if only_declared:
         known, _ = MEASURED.get(prediction.metric, (prediction.metric, 1.0))
         measures = {name: measure for name, measure in measures.items() if name == known}
     values = {name: float(measure(y, output, np.ones((1, len(y))))[0]) for name, measure in measures.items()}
     samples: dict[str, list[Array]] = {name: [] for name in measures}
-    for weights in clustered_weights(clusters, SAMPLES, prediction.seed):
+    for weights in clustered_weights(clusters, affordable(SAMPLES, len(y)), prediction.seed):
         for name, measure in measures.items():
             samples[name].append(measure(y, output, weights))
     table = {name: _metric(name, values[name], np.concatenate(samples[name]), len(y)) for name in measures}
@@ -178,11 +180,17 @@ def _exchanged(
 
 
 def _metric(name: str, value: float, samples: Array, rows: int) -> Metric:
-    """A metric with the middle 95 % of its bootstrap samples, widened to hold the value itself."""
+    """A metric with the middle 95 % of its bootstrap samples, widened to hold the value itself.
+
+    Of many rows there are few samples, but then the metric is as good as normal.
+    """
     samples = samples[np.isfinite(samples)]
     if not len(samples):
         return Metric(name, value, np.nan, np.nan, rows)
     lower, upper = np.quantile(samples, [0.025, 0.975])
+    if len(samples) < ENOUGH_FOR_ENDS:
+        half = NORMAL_95 * float(samples.std(ddof=1)) if len(samples) > 1 else 0.0
+        lower, upper = value - half, value + half
     return Metric(name, value, min(float(lower), value), max(float(upper), value), rows)
 
 
@@ -206,10 +214,11 @@ def declared_samples(
     name, sign = MEASURED.get(prediction.metric, (prediction.metric, 1.0))
     measure = measures_of(prediction.task, output).get(name)
     if measure is not None:
-        drawn = [measure(y, output, weights) for weights in clustered_weights(clusters, SAMPLES, prediction.seed)]
+        weightings = clustered_weights(clusters, affordable(SAMPLES, len(y)), prediction.seed)
+        drawn = [measure(y, output, weights) for weights in weightings]
         return sign * float(measure(y, output, np.ones((1, len(y))))[0]), sign * np.concatenate(drawn)
     samples = []
-    for weights in clustered_weights(clusters, SLOW_SAMPLES, prediction.seed):
+    for weights in clustered_weights(clusters, affordable(SLOW_SAMPLES, len(y)), prediction.seed):
         picked = [np.repeat(np.arange(len(y)), row.astype(np.intp)) for row in weights]
         samples += [_score_or_nan(prediction, y[rows], output[rows]) for rows in picked]
     return score(prediction.metric, prediction.task, y, output), np.asarray(samples)

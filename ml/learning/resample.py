@@ -20,6 +20,11 @@ def entity_clusters(keys: pd.DataFrame) -> NDArray[np.intp]:
     return keys.groupby(list(keys.columns), sort=False, dropna=False).ngroup().to_numpy().astype(np.intp)
 
 
+def affordable(samples: int, rows: int) -> int:
+    """How many of so many bootstrap samples of rows are drawn."""
+    return min(samples, max(FEWEST_SAMPLES, CELLS // rows))
+
+
 def bootstrap(
     statistics: Callable[[Array], Array], clusters: NDArray[np.intp], seed: int, samples: int = SAMPLES
 ) -> tuple[Array, Array, Array]:
@@ -34,7 +39,7 @@ def bootstrap(
     Returns:
         Values, lower and upper ends, (k,) each; an interval always holds its value, and is NaN if no sample is finite.
     """
-    samples = min(samples, max(FEWEST_SAMPLES, CELLS // len(clusters)))
+    samples = affordable(samples, len(clusters))
     values = statistics(np.ones((1, len(clusters))))[0]
     drawn = np.vstack([statistics(weights) for weights in clustered_weights(clusters, samples, seed)])
     lower, upper = np.full_like(values, np.nan), np.full_like(values, np.nan)

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from ml.declaration import Search
-from ml.learning import evaluate
+from ml.learning import evaluate, resample
 from ml.learning.dataset import make_dataset, split_rows
 from ml.learning.evaluate import Metric, declared_metric, expected, importances, metric_table
 from ml.learning.measures import BINARY, REGRESSION, SEVERAL
@@ -58,6 +58,16 @@ def test_the_interval_covers_the_truth_as_often_as_promised() -> None:
         rmse = next(row for row in table if row.metric == "rmse")
         held += rmse.lower <= 1 <= rmse.upper
     assert held >= 52
+
+
+def test_of_many_rows_few_samples_tell_the_same_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    y, output, keys = outcomes(rows=60_000)
+    few = declared_metric(y, output, declare(), keys)
+    monkeypatch.setattr(resample, "CELLS", 10**9)
+    many = declared_metric(y, output, declare(), keys)
+    assert few.value == many.value
+    assert (few.lower, few.upper) != (many.lower, many.upper)
+    assert few.upper - few.lower == pytest.approx(many.upper - many.lower, rel=0.25)
 
 
 def test_regression_and_several_classes_have_their_own_metrics() -> None:
