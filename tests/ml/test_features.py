@@ -238,6 +238,34 @@ def test_the_graph_is_read_with_its_oddities(clinic: Place) -> None:
     assert "model.clinic.pop_cost" not in bench.graph.tables  # another population knows its own target
 
 
+def test_what_numbers_things_is_no_amount(clinic: Place) -> None:
+    clinic.sql("alter table visits add column statusId integer")
+    clinic.sql("alter table visits add column letterId integer")
+    clinic.sql("alter table visits add column note varchar")
+    clinic.sql(
+        "update visits set statusId = visit_id % 3, letterId = visit_id, "
+        "note = concat('note ', visit_id, repeat('x', visit_id % 7))"
+    )
+    names = {feature.name for feature in Bench(clinic.directory, "pop_return").features}
+    assert "visits_statusid_1_share_ever" in names  # few levels: a code
+    assert "visits_note_length_mean_ever" in names  # free text
+    assert not any(name.startswith(("visits_letterid", "visits_visit_id", "visits_statusid_mean")) for name in names)
+
+
+def test_two_ways_to_the_entity_are_followed_where_they_differ(clinic: Place) -> None:
+    def ways() -> set[str]:
+        views = Bench(clinic.directory, "pop_return").paths.views
+        visits = [view for view in views if view.table.name == "visits" and view.anchor.columns == ("patient_id",)]
+        return {column for view in visits for column in view.columns}
+
+    # Visits of the patient, of those whom the patient referred, and to the clinic that the patient heads.
+    assert ways() == {"events.patient_id", "patients.referred_by", "clinics.head_patient_id"}
+    clinic.sql(
+        "update visits set patient_id = clinics.head_patient_id from clinics where clinics.clinic_id = visits.clinic_id"
+    )
+    assert ways() == {"events.patient_id", "patients.referred_by"}
+
+
 def test_the_model_builds_without_martlet_and_trains(written: Place) -> None:
     text, described = (written.directory / SQL).read_text(), yaml.safe_load((written.directory / YML).read_text())
     model, exposure = described["models"][0], described["exposures"][0]
