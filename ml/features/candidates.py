@@ -231,7 +231,7 @@ def _rhythm(view: View, what: str) -> Iterator[Feature]:
 
 
 def _of_measure(view: View, measure: Measure, windows: Sequence[Window], many: Running) -> Iterator[Feature]:
-    if measure.kind in ("number", "flag"):
+    if measure.kind in ("number", "flag", "length"):
         yield from _of_number(view, measure, windows)
         return
     safe, prefix = measure.name, f"{view.name}_{measure.name}"
@@ -316,7 +316,7 @@ def _of_number(view: View, measure: Measure, windows: Sequence[Window]) -> Itera
         ]
         mean = f"cast(now_.{identifier(parts[0].name)} as double) / nullif(now_.{identifier(parts[1].name)}, 0)"
         yield _feature(view, f"{prefix}_mean_last_{latest}", mean, f"mean of {words} at the last {latest} times", parts)
-    if measure.kind == "flag" or not view.is_near:
+    if measure.kind != "number" or not view.is_near:
         return
     for extreme in ("min", "max"):
         found = Running(

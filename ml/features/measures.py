@@ -22,8 +22,8 @@ LEAST_SHARE = 0.02  # of a level that is counted apart
 class Measure:
     """A column of events, or of a parent of theirs.
 
-    Its kind is number, flag (a boolean as 0 and 1), category, many (a category whose levels are too many to count
-    apart), or key.
+    Its kind is number, flag (a boolean as 0 and 1), length (of a text: its sum would tell of how many there are),
+    category, many (a category whose levels are too many to count apart), or key.
     """
 
     name: str
@@ -110,7 +110,7 @@ def _of_kind(found: Measure, kind: str, table: Table, column: Column, values: Va
     if not values.is_free_text(table, column.name):
         return replace(found, kind="many", sql=text)
     length = f"length(cast({sql} as varchar))"
-    return replace(found, kind="number", name=f"{found.name}_length", sql=length, words=f"length of {found.words}")
+    return replace(found, kind="length", name=f"{found.name}_length", sql=length, words=f"length of {found.words}")
 
 
 def _levels(values: Values, table: Table, column: str, least: float = 0.0) -> list[str]:

@@ -249,6 +249,7 @@ def test_what_numbers_things_is_no_amount(clinic: Place) -> None:
     names = {feature.name for feature in Bench(clinic.directory, "pop_return").features}
     assert "visits_statusid_1_share_ever" in names  # few levels: a code
     assert "visits_note_length_mean_ever" in names  # free text
+    assert "visits_note_length_sum_ever" not in names
     assert not any(name.startswith(("visits_letterid", "visits_visit_id", "visits_statusid_mean")) for name in names)
 
 
