@@ -54,7 +54,7 @@ class Graph:
     """Tables and the foreign keys between them, and what was left out and why.
 
     `echoes` are pairs of keys, from a table to its parent and on to that one's, that lead where a key of the table
-    itself leads: a receipt line that holds the household of its receipt.
+    itself leads: a lab result that holds the patient of its visit.
     """
 
     tables: Mapping[str, Table]
