@@ -21,6 +21,7 @@ READER = "martlet_reader"
 READER_SETTINGS = {"default_transaction_read_only": "on", "statement_timeout": "60s"}
 LOCK = 6277853  # the advisory lock of a publisher: there is one at a time
 LOCK_SECONDS = 10  # that the swap or the removal of old tables waits for a reader
+SWAP_TRIES = 10  # of a swap that no statement of a reader spans
 BATCH_ROWS = 100_000
 # Types of the engines as PostgreSQL names them; what is not listed goes as text.
 TYPES = {
@@ -156,14 +157,39 @@ class _Publication:
         return rows
 
     def _swap(self, schemas: list[str]) -> None:
-        """All schemas in one transaction; it needs no lock that a reader of the tables holds."""
+        """All schemas in one transaction, between the statements of readers if they leave a gap.
+
+        PostgreSQL looks up a statement's tables one by one, so one that begins just now could read tables of both
+        publishes. Who reads in a long transaction keeps none waiting: after some tries the swap goes without locks.
+        """
+        import psycopg
+
+        for _ in range(SWAP_TRIES):
+            try:
+                self._rename(schemas, "200ms", are_locked=True)  # before a second has passed, when deadlocks are ended
+            except psycopg.errors.LockNotAvailable:
+                continue
+            return
+        self._rename(schemas, f"{LOCK_SECONDS}s", are_locked=False)
+
+    def _rename(self, schemas: list[str], patience: str, *, are_locked: bool) -> None:
         stamp = f"{self._published_at:%Y%m%d%H%M%S%f}"
         with self._connection.transaction():
-            self._do(f"set local lock_timeout = '{LOCK_SECONDS}s'")
+            self._do(f"set local lock_timeout = '{patience}'")
+            held = self._tables(schemas) if are_locked else []
+            if held:
+                self._do(f"lock table {', '.join(held)} in access exclusive mode")
             for schema in schemas:
                 if self._value("select count(*) from pg_namespace where nspname = %s", schema):
                     self._do(f"alter schema {quoted(schema)} rename to {quoted(f'{schema}__old_{stamp}')}")
                 self._do(f"alter schema {quoted(_draft(schema))} rename to {quoted(schema)}")
+
+    def _tables(self, schemas: list[str]) -> list[str]:
+        """The tables that readers see now."""
+        found = self._connection.execute(
+            "select schemaname, tablename from pg_tables where schemaname = any(%s) order by 1, 2", [schemas]
+        ).fetchall()
+        return [f"{quoted(schema)}.{quoted(table)}" for schema, table in found]
 
     def _drop_old(self) -> list[str]:
         """Old schemas, of this publish and of those before; one that a reader still uses is left for the next time."""
