@@ -27,11 +27,8 @@ def foreign_keys(manifest: Manifest) -> Iterator[ForeignKey]:
         if node.get("resource_type") == "test":
             yield from _tested_key(node, manifest)
             continue
-        for constraint in node.get("constraints") or []:
-            yield from _constrained_key(node, constraint, tuple(constraint.get("columns") or ()), manifest)
-        for name, column in (node.get("columns") or {}).items():
-            for constraint in column.get("constraints") or []:
-                yield from _constrained_key(node, constraint, (name,), manifest)
+        for constraint, columns in _constraints(node):
+            yield from _constrained_key(node, constraint, columns, manifest)
 
 
 def equal(one: str, first: Column, other: str, second: Column) -> str:
@@ -48,13 +45,19 @@ def unique_columns(manifest: Manifest) -> dict[str, set[str]]:
         test = node.get("test_metadata") or {}
         if test.get("name") == "unique" and (table := _table_of(node, manifest)):
             found.setdefault(table, set()).add(str((test.get("kwargs") or {}).get("column_name")))
-        given = [(one, one.get("columns") or []) for one in node.get("constraints") or []]
-        for name, column in (node.get("columns") or {}).items():
-            given += [(one, [name]) for one in column.get("constraints") or []]
-        for constraint, columns in given:
+        for constraint, columns in _constraints(node):
             if constraint.get("type") in ("primary_key", "unique") and len(columns) == 1:
                 found.setdefault(node["unique_id"], set()).add(columns[0])
     return found
+
+
+def _constraints(node: Node) -> Iterator[tuple[Node, tuple[str, ...]]]:
+    """The constraints of a table and of its columns, each with the columns that it is on."""
+    for constraint in node.get("constraints") or []:
+        yield constraint, tuple(constraint.get("columns") or ())
+    for name, column in (node.get("columns") or {}).items():
+        for constraint in column.get("constraints") or []:
+            yield constraint, (name,)
 
 
 def _table_of(test: Node, manifest: Manifest) -> str | None:

@@ -187,10 +187,10 @@ def _metric(name: str, value: float, samples: Array, rows: int) -> Metric:
     samples = samples[np.isfinite(samples)]
     if not len(samples):
         return Metric(name, value, np.nan, np.nan, rows)
-    lower, upper = np.quantile(samples, [0.025, 0.975])
     if len(samples) < ENOUGH_FOR_ENDS:
         half = NORMAL_95 * float(samples.std(ddof=1)) if len(samples) > 1 else 0.0
-        lower, upper = value - half, value + half
+        return Metric(name, value, value - half, value + half, rows)
+    lower, upper = np.quantile(samples, [0.025, 0.975])
     return Metric(name, value, min(float(lower), value), max(float(upper), value), rows)
 
 
