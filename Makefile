@@ -49,7 +49,7 @@ check: setup ## linters, types and the rules of the dbt project
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/sqlfluff lint --disable-progress-bar models analyses tests/data tests/macros
+	$(BIN)/sqlfluff lint --processes 0 --disable-progress-bar models analyses tests/data tests/macros
 	$(BIN)/dbt parse --no-partial-parse --warn-error-options '{"error": "all"}'
 	$(BIN)/dbt-bouncer --config-file dbt-bouncer.yml
 	$(BIN)/dbt-score lint
@@ -60,7 +60,7 @@ benchmark: setup ## time and memory of the pipeline beside bare SQL
 benchmark-scoring: setup ## rows per second and memory of scoring beside the naive way and the floor
 	$(BIN)/python benchmarks/scoring.py
 
-benchmark-features: setup benchmarks/environments/featuretools/installed benchmarks/environments/feast/installed ## point-in-time features beside the range join, pandas, featuretools and Feast
+benchmark-features: setup benchmarks/environments/featuretools/installed benchmarks/environments/feast/installed benchmarks/environments/polars/installed ## point-in-time features beside the range join, pandas, polars, featuretools and Feast
 	$(BIN)/python benchmarks/features.py
 
 benchmark-elsewhere: setup benchmarks/environments/tables/installed ## features and predictions of two projects unlike the grocer

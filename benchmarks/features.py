@@ -1,10 +1,11 @@
-"""Seconds and peak memory of point-in-time features, beside the naive range join, pandas, featuretools and Feast.
+"""Seconds and peak memory of point-in-time features, beside a range join, pandas, polars, featuretools and Feast.
 
 Run it with `make benchmark-features`, or with `--times 1 10 50`: the grocer's receipt lines, and so many copies of its
 households. Features of each household and week: count, sum and mean of sales over 28, 84 and 364 days, of all time,
 the latest, recency. All ways give the same numbers, which is checked; featuretools and the macro `window_features` are
-asked for counts, sums and means; then the macro for all kinds that it knows (42 features). Feast, which computes no
-features, is asked for the latest row known, as are the macro `as_of_join` and pandas.
+asked for counts, sums and means. All kinds that the macro knows (42 features) are asked of polars too, and of a model
+in slices of entities; the floor scans, adds up by week and writes as many columns of plain window frames. Feast, which
+computes no features, is asked for the latest row known, as are the macro `as_of_join` and pandas.
 """
 
 import argparse
@@ -29,8 +30,10 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 MEMORY_LIMIT = "2GB"
 # Times the data, that a way is asked to do.
-LARGEST = {"ours": 50, "macro": 50, "all kinds": 10, "pandas": 10, "naive": 1, "featuretools": 1}
+LARGEST = {"ours": 50, "macro": 50, "pandas": 10, "naive": 1, "featuretools": 1}
+LARGEST_OF_ALL_KINDS = {"all kinds in slices": 50, "all kinds": 10, "floor": 10, "polars": 10}
 LARGEST_JOINS = {"macro join": 50, "pandas join": 10, "feast": 10}
+SLICED = 2  # slices for each time the data
 HEADER = "| times | receipt lines | rows | {} | seconds | peak MiB | times ours |\n|---|---|---|---|---|---|---|"
 
 
@@ -50,6 +53,7 @@ class Peer:
 
 PEERS = {
     "featuretools": Peer("featuretools", "lines", "by_featuretools"),
+    "polars": Peer("polars", "lines", "all_by_polars"),
     "feast": Peer("feast", "instants", "latest_by_feast"),
 }
 
@@ -59,19 +63,22 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--times", type=int, nargs="+", default=[1, 10])
     sizes = parser.parse_args().times
-    joins = []
+    others = {"all kinds": [], "the latest row": []}
     print(HEADER.format("way"))
     with tempfile.TemporaryDirectory() as folder:
-        compile_macros(Path(folder))
         for times in sizes:
+            compile_macros(Path(folder), SLICED * times)
             place = Path(folder) / f"{times}.duckdb"
             size = prepare(place, times)
             for line in measures(place, times, size, LARGEST):
                 print(line, flush=True)
             compare(place)
-            joins += measures(place, times, size, LARGEST_JOINS)
+            others["all kinds"] += measures(place, times, size, LARGEST_OF_ALL_KINDS)
+            compare_all_kinds(place)
+            others["the latest row"] += measures(place, times, size, LARGEST_JOINS)
             compare_joins(place)
-    print(f"\n{HEADER.format('the latest row')}", *joins, sep="\n")
+    for name, lines in others.items():
+        print(f"\n{HEADER.format(name)}", *lines, sep="\n")
 
 
 def measures(place: Path, times: int, size: tuple[int, int], ways: dict[str, int]) -> Iterator[str]:
@@ -144,7 +151,21 @@ def by_peer(place: Path, peer: Peer) -> tuple[float, float]:
     return figures
 
 
-def compile_macros(folder: Path) -> None:
+def compare_all_kinds(place: Path) -> None:
+    """Prove that all ways found the same 42 features, by the sum of each."""
+    with duckdb.connect(str(place), read_only=True) as database:
+        made = [name for (name,) in database.execute("show tables").fetchall() if name.startswith("all_by_")]
+        names = [name for name, *_ in database.execute("describe all_by_slices").fetchall()][2:]
+        asked = ", ".join(f"sum({name}), count({name})" for name in names)
+        sums = {name: database.execute(f"select {asked} from {name}").fetchone() for name in made}
+    first = np.array(sums["all_by_slices"], dtype=float)
+    for name, found in sums.items():
+        apart = ~np.isclose(first, np.array(found, dtype=float), rtol=1e-9)
+        if apart.any():
+            sys.exit(f"{name} differs in {[names[place // 2] for place in np.flatnonzero(apart)]}")
+
+
+def compile_macros(folder: Path, slices: int) -> None:
     """Write the SQL that dbt makes of the macros; all of time is a window of a hundred years.
 
     All kinds are 42 features: of distinct values, extremes, trends, the latest and recency too.
@@ -158,26 +179,33 @@ def compile_macros(folder: Path) -> None:
     )
     renamed = ", ".join(f"{kind}_{days}d as {kind}_{days}" for days in WINDOWS for kind in ("n", "sum", "mean"))
     same = f"select household_id, as_of, {renamed}, n_{EVER}d as n_ever from ({compiled(plain, (*WINDOWS, EVER))})"
-    join = dbt_makes_of("as_of_join('population', 'instants', 'household_id', 'as_of', 'sold_at', ['last'])")
+    join = dbt_makes_of("{{ as_of_join('population', 'instants', 'household_id', 'as_of', 'sold_at', ['last']) }}")
     for way, name, sql in (
         ("macro", "by_macro", same),
-        ("all kinds", "of_all_kinds", compiled(every, (7, *WINDOWS))),
+        ("all kinds", "all_by_macro", compiled(every, (7, *WINDOWS))),
         ("macro join", "latest_by_macro", join),
     ):
         (folder / f"{way}.sql").write_text(f"create or replace table {name} as {sql}")
+    table = "martlet.duckdb__create_table_as(false, api.Relation.create(identifier='all_by_slices'), code)"
+    model = f"{{% set code %}}{{{{ {call_of(every, (7, *WINDOWS))} }}}}{{% endset %}}{{{{ {table} }}}}"
+    config = f"{{{{ config(meta={{'martlet': {{'build_in_slices': {slices}}}}}) }}}}"
+    (folder / "all kinds in slices.sql").write_text(dbt_makes_of(config + model))
 
 
 def compiled(kinds: str, windows: tuple[int, ...]) -> str:
     """The SQL of `window_features` on the tables of this benchmark."""
-    return dbt_makes_of(
-        f"window_features('population', 'lines', 'household_id', 'as_of', 'sold_at', {list(windows)}, {kinds})"
-    )
+    return dbt_makes_of(f"{{{{ {call_of(kinds, windows)} }}}}")
 
 
-def dbt_makes_of(call: str) -> str:
-    """The SQL that dbt compiles a macro's call to."""
+def call_of(kinds: str, windows: tuple[int, ...]) -> str:
+    """The call of the macro."""
+    return f"window_features('population', 'lines', 'household_id', 'as_of', 'sold_at', {list(windows)}, {kinds})"
+
+
+def dbt_makes_of(template: str) -> str:
+    """The SQL that dbt compiles a template to."""
     command = [Path(sys.executable).with_name("dbt"), "--quiet", "compile", "--output", "json", "--inline"]
-    done = subprocess.run([*command, f"{{{{ {call} }}}}"], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run([*command, template], cwd=ROOT, capture_output=True, text=True, check=True)
     return str(json.loads(done.stdout)["compiled"])
 
 
@@ -236,6 +264,21 @@ def naive(database: duckdb.DuckDBPyConnection) -> None:
     )
 
 
+def floor(database: duckdb.DuckDBPyConnection) -> None:
+    """One scan, one sum by household and week, and as many columns of plain window frames: less is hardly possible."""
+    kinds = {"n": "count(*)", "sum": "sum(sales)", "most": "max(sales)", "least": "min(sales)"}
+    cells = [f"sum({name}) over (so_far rows {weeks} preceding)" for weeks in range(1, 11) for name in kinds]
+    database.execute(
+        "create or replace table floor as with weekly as (select household_id, date_trunc('week', sold_at) as week, "
+        f"{', '.join(f'{sql} as {name}' for name, sql in kinds.items())} from lines group by all), grid as ("
+        "select population.household_id, population.as_of, weekly.* exclude (household_id, week) from population "
+        "left join weekly on weekly.household_id = population.household_id "
+        "and weekly.week = date_trunc('week', population.as_of)) "
+        f"select household_id, as_of, {', '.join(cells)} from grid "
+        "window so_far as (partition by household_id order by as_of)"
+    )
+
+
 def by_pandas(database: duckdb.DuckDBPyConnection) -> None:
     """Cumulative sums and `merge_asof`, as one writes them in pandas."""
     lines, population = database.execute("from lines").df(), database.execute("from population").df()
@@ -280,7 +323,13 @@ def join_by_pandas(database: duckdb.DuckDBPyConnection) -> None:
     database.execute("create or replace table latest_by_pandas as select household_id, as_of, last from frame")
 
 
-OWN = {"ours": ours, "naive": naive, "pandas": by_pandas, "pandas join": join_by_pandas}  # the others are macros
+OWN = {
+    "ours": ours,
+    "naive": naive,
+    "floor": floor,
+    "pandas": by_pandas,
+    "pandas join": join_by_pandas,
+}
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--way"]:

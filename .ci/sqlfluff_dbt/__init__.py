@@ -28,6 +28,18 @@ class _Adapter:
         return macro if callable(macro) else context.resolve(f"default__{name}")
 
 
+class _Config:
+    """Stands for a model's configuration, which says nothing here."""
+
+    def __call__(self, **_: object) -> str:
+        """Take settings, and render as nothing."""
+        return ""
+
+    def get(self, _: str, default: object = None) -> object:
+        """Give the default."""
+        return default
+
+
 class _Functions:
     """Stands for a namespace of macros: each renders as a call of a SQL function of its name."""
 
@@ -55,5 +67,6 @@ class _Package:
 
 
 adapter = _Adapter()
+config = _Config()
 martlet = _Package()
 dbt = _Functions()

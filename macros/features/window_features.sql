@@ -112,21 +112,10 @@
 {# The fast plan: running totals per entity, looked up by as-of joins just before the as-of and before each window's start;
    their difference is the window. Exact for whole numbers and decimals.
 
-   Distinct counts become sums too, see chains_of_values; extremes can't, and take window frames, see extremes_. #}
+   Distinct counts become sums too, see chains_of_values; extremes can't, and take window frames, see extremes_before. #}
 {% macro duckdb__window_features(snapshots, events, as_of, event_time, windows, plan, recency) %}
     {%- set entity = plan.entity | join(', ') %}
-    {%- set totals = [] %}
-    {%- for name in plan.counts.keys() | list + plan.sums.keys() | list + plan.averages.keys() | list + plan.trends.keys() | list %}
-        {%- do totals.append(name ~ '_') %}
-    {%- endfor %}
-    {%- for name in plan.averages %}
-        {%- do totals.append(name ~ '_rows_') %}
-    {%- endfor %}
-    {%- for name in plan.distincts %}
-        {%- for days in windows %}
-            {%- do totals.extend([name ~ '_' ~ days ~ 'd_began_', name ~ '_' ~ days ~ 'd_ended_']) %}
-        {%- endfor %}
-    {%- endfor %}
+    {%- set asked = martlet.slice_of(snapshots, entity) %}
     with asked_ as (
         select
             min({{ as_of }}) - interval {{ windows | max }} day as first_,
@@ -134,22 +123,27 @@
         from {{ snapshots }}
     ),
 
-    {#- A slice of time takes only the events that its windows reach, unless something looks back without end. #}
+    {#- Only events that the windows reach, unless something looks back without end. Semi joins, because DuckDB takes a
+        comparison with a subquery to leave next to nothing, and then plans for that. #}
     events_ as (
-        select * from {{ events }}
-        where
-            {{ event_time }} < (select last_ from asked_)
+        select * from {{ events }} as all_events_
+        {%- if asked != snapshots %}
+        semi join {{ asked }} as slice_
+            on {{ martlet.same_entity('all_events_', 'slice_', plan.entity) }}
+        {%- endif %}
+        semi join asked_
+            on {{ event_time }} < last_
             {%- if not (recency or plan.lasts) %}
-            and {{ event_time }} >= (select first_ from asked_)
+            and {{ event_time }} >= first_
             {%- endif %}
     ),
     {% for name, expression in plan.distincts.items() %}
     {{ martlet.chains_of_values(name, expression, 'events_', entity, event_time, windows) }},
     {% endfor %}
-    {{ martlet.running_totals('events_', entity, event_time, plan, totals) }}
+    {{ martlet.running_totals('events_', entity, event_time, windows, plan) }}
     {%- if plan.minima or plan.maxima %},
 
-    {{ martlet.extremes_before(snapshots, 'events_', entity, as_of, event_time, windows, plan) }}
+    {{ martlet.extremes_before(asked, 'events_', entity, as_of, event_time, windows, plan) }}
     {%- endif %}
 
     select
@@ -187,7 +181,7 @@
         {%- if recency %},
         {{ dbt.datediff('now_.event_time_', 'snapshots_.' ~ as_of, 'day') }} as {{ recency }}
         {%- endif %}
-    from {{ snapshots }} as snapshots_
+    from {{ asked }} as snapshots_
     asof left join running_ as now_
         on {{ martlet.same_entity('now_', 'snapshots_', plan.entity) }}
         and now_.event_time_ < snapshots_.{{ as_of }}

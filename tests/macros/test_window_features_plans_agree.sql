@@ -23,7 +23,7 @@ items as (
         store_id,
         sales_value
     from {{ ref('fct_basket_items') }}
-    where household_id <= 20
+    where household_id <= 5
 
 ),
 
