@@ -133,7 +133,7 @@ def naively(model: FittedPrediction, frame: pd.DataFrame) -> NDArray[np.float64]
 def stream(warehouse: DuckDB, relation: str, model: FittedPrediction, *, with_reasons: bool) -> None:
     """Our way, as `martlet score` goes it."""
     rows = int(warehouse.query("select count(*) as rows from rows")["rows"][0])
-    fast = accelerated(model, rows)
+    fast = accelerated(model, rows, is_explained=with_reasons)
     for frame in ahead(warehouse.batches("from rows", BATCH_ROWS)):
         scored = pd.DataFrame({"id": frame["id"], "prediction": fast.predict(frame)["prediction"]})
         if with_reasons:

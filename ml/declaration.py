@@ -33,6 +33,7 @@ KEYS: dict[str, tuple[type, ...]] = {
     "decision": (dict,),
     "estimators": (list,),
     "interval": (float,),
+    "reasons": (int,),
     "seed": (int,),
     "promote": (str,),
     "approvers": (list,),
@@ -48,7 +49,8 @@ RETRAIN_KEYS: dict[str, tuple[type, ...]] = {"every": (str,), "when": (list,)}
 PROMOTE = ("auto", "manual", "shadow")
 RETRAIN_WHEN = ("drift", "performance")
 # Settings of how a run is searched, shown and put to work: they change nothing of what is learned.
-NOT_LEARNED = ("search", "slices", "label", "owner", "promote", "approvers", "retrain")
+NOT_LEARNED = ("search", "slices", "label", "owner", "promote", "approvers", "retrain", "reasons")
+MOST_REASONS = 12  # as many features are walked one by one
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,7 @@ class Prediction:
     decision: Decision | None = None
     estimators: tuple[str, ...] = ()
     interval: float = 0.9
+    reasons: int = 5
     seed: int = 0
     promote: str = "auto"
     approvers: tuple[str, ...] = ()
@@ -195,9 +198,11 @@ def _read(node: Node, manifest: Manifest) -> Prediction:
     _refuse_reserved(node["name"], settings, place)
     owner = node.get("owner") or {}
     entity = settings["entity"]
-    plain = ("as_of", "metric", "interval", "seed", "promote")
+    plain = ("as_of", "metric", "interval", "reasons", "seed", "promote")
     optional = {key: settings[key] for key in plain if settings.get(key) is not None}
     check_word(settings.get("promote"), PROMOTE, f"{place}: config.meta.martlet: promote")
+    if not 0 <= optional.get("reasons", 0) <= MOST_REASONS:
+        raise DeclarationError(f"{place}: 'reasons' must be 0 to {MOST_REASONS}, not {optional['reasons']}.")
     return Prediction(
         name=node["name"],
         label=node.get("label") or node["name"],

@@ -91,7 +91,8 @@ def _score(run: ledger.StoredRun, among: Sequence[str], batch: _Batch) -> int:
         return 0
     _refuse_duplicates(prediction, warehouse, waiting)
     stored = pipelines.fetch(run.pipeline_uri, run.pipeline_sha256, batch.project.pipelines_root)
-    model = accelerated(pipelines.load(stored, prediction.estimators), total)
+    loaded = pipelines.load(stored, prediction.estimators)
+    model = accelerated(loaded, total, is_explained=prediction.reasons > 0)
     scored_at = datetime.now(UTC).replace(tzinfo=None)
     table = warehouse.table(SCHEMA, prediction.name)
     done = 0
@@ -172,6 +173,7 @@ def _predict(
 ) -> pd.DataFrame:
     dataset = make_dataset(frame, prediction, dict(kinds))
     predicted = model.predict(dataset.features)
-    predicted["reasons"] = contributions(model, dataset.features)
+    explained = prediction.reasons > 0
+    predicted["reasons"] = contributions(model, dataset.features, top=prediction.reasons) if explained else None
     keys = frame[list(prediction.keys)].reset_index(drop=True)
     return pd.concat([keys, predicted.reset_index(drop=True)], axis=1)

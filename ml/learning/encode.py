@@ -1,6 +1,6 @@
 """Turns features into numbers for an estimator. Everything is learned in `fit`; a scored batch teaches nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -78,12 +78,21 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
 
     def write(self, features: pd.DataFrame, matrix: Matrix) -> None:
         """Encode rows into a matrix of as many rows and `len(sources_)` columns."""
-        stop = self._write_numbers(features, matrix)
+        numbers = self._write_numbers(features, matrix)
+        for codes, table, first in self.level_parts(features, numbers):
+            matrix[:, first : first + table.shape[1]] = table[codes]
+
+    def level_parts(self, features: pd.DataFrame, first: int) -> Iterator[tuple[NDArray[np.intp], Matrix, int]]:
+        """For each category the rows' levels, what a level becomes, and its first output column, from one on."""
         for names, encoder in self.categories_:
             coded = [_coded(features[name]) for name in names]
             for (codes, _), table in zip(coded, _level_tables(encoder, names, coded), strict=True):
-                start, stop = stop, stop + table.shape[1]
-                matrix[:, start:stop] = table[codes]
+                yield codes, table, first
+                first += table.shape[1]
+
+    def number_columns(self, features: pd.DataFrame) -> list[Matrix]:
+        """The columns of numbers, and of dates as numbers, that varied when fitted."""
+        return [column for (_, column), keep in zip(self._columns(features), self.varying_, strict=True) if keep]
 
     def columns(self) -> dict[str, NDArray[np.intp]]:
         """The positions of the output columns that stem from each feature; empty for a feature left out."""
@@ -107,7 +116,7 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
 
     def _write_numbers(self, features: pd.DataFrame, matrix: Matrix) -> int:
         """Encode numbers into the first columns; returns how many those are."""
-        columns = [column for (_, column), keep in zip(self._columns(features), self.varying_, strict=True) if keep]
+        columns = self.number_columns(features)
         if self.numbers_ is not None:
             return _write_scaled(self.numbers_, _clipped(np.column_stack(columns)), matrix)
         for place, column in enumerate(columns):

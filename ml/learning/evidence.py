@@ -98,7 +98,7 @@ class Evidence:
     def alone(self) -> dict[str, Array]:
         """For each feature the losses of the judged rows when it alone predicts."""
         names = list(self.dataset.kinds)
-        return dict(zip(names, (self.losses(self._alone(name)) for name in names), strict=True))
+        return dict(zip(names, in_threads(lambda name: self.losses(self._alone(name)), names), strict=True))
 
     @cached_property
     def together(self) -> Array:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ml.learning.cores import in_threads
 from ml.learning.dataset import Dataset, Rows, epoch_days
 
 Array = NDArray[np.float64]
@@ -31,7 +32,8 @@ def profiles(dataset: Dataset, sample: Rows, predictions: Array) -> pd.DataFrame
         chance; `periods` is the number of as-ofs.
     """
     periods = _periods(dataset)
-    rows = [_profile(name, kind, dataset.features[name], periods) for name, kind in dataset.kinds.items()]
+    kinds = list(dataset.kinds.items())
+    rows = in_threads(lambda one: _profile(*one, dataset.features[one[0]], periods), kinds)
     sampled = None if periods is None else periods[sample]
     rows.append(_profile("prediction", "prediction", pd.Series(predictions), sampled))
     if dataset.target is not None:

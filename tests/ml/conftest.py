@@ -16,6 +16,8 @@ from click.testing import CliRunner, Result
 from playwright.sync_api import Browser, sync_playwright
 
 from ml.cli import main
+from ml.dbt import Dbt
+from ml.project import Options, open_project
 
 ROOT = Path(__file__).parents[2]
 CELLAR = ROOT / "tests" / "projects" / "cellar"
@@ -47,6 +49,14 @@ class Place:
             # Tests that a shell started in the background would hand on that Ctrl-C is ignored.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
+
+    def declare(self, prediction: str, setting: str, instead_of: str = "") -> None:
+        """Add a setting to a prediction of the cellar and have dbt parse it."""
+        path = self.directory / "models" / "cellar.yml"
+        place = instead_of or f"target: {prediction}"
+        assert place in path.read_text()
+        path.write_text(path.read_text().replace(place, setting if instead_of else f"{place}\n          {setting}"))
+        Dbt(open_project(Options(project_dir=str(self.directory)))).parse()
 
     def sql(self, statement: str) -> pd.DataFrame:
         """Run SQL on the warehouse."""

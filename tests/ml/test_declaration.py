@@ -56,12 +56,14 @@ def test_all_keys_are_read() -> None:
         "decision": {"cost_false_positive": 5, "cost_false_negative": 40.5},
         "estimators": ["linear"],
         "interval": 0.8,
+        "reasons": 0,
         "seed": 7,
     }
     prediction = read_predictions(manifest(settings))["lapse"]
     assert prediction.keys == ("campaign_id", "household_id", "as_of_date")
     assert prediction.horizon == timedelta(days=28)
     assert prediction.positive == "True"
+    assert prediction.reasons == 0
     assert (prediction.search.seconds, prediction.search.trials) == (5, 3)
     assert prediction.slices == ("region", "note")
     assert prediction.decision == Decision(cost_false_positive=5.0, cost_false_negative=40.5)
@@ -73,6 +75,7 @@ def test_all_keys_are_read() -> None:
         ({"horizn": "28 days"}, "unknown key 'horizn'. Did you mean 'horizon'?"),
         ({"search": {"second": 5}}, "config.meta.martlet.search: unknown key 'second'. Did you mean 'seconds'?"),
         ({"search": {"seconds": 0}}, "must be above zero"),
+        ({"reasons": 13}, "'reasons' must be 0 to 12, not 13."),
         ({"search": 60}, "'search' must be dict, not 60"),
         ({"slices": "region"}, "'slices' must be list, not 'region'"),
         ({"slice": ["region"]}, "unknown key 'slice'. Did you mean 'slices'?"),

@@ -29,6 +29,15 @@ def test_rescore_appends_and_keeps_what_was_said(cellar: Place) -> None:
     assert (twice["said"] == 1).all(), "the same champion says the same of the same row"
 
 
+@pytest.mark.parametrize(("asked", "named"), [(0, None), (2, 3)])  # the rest together is one more
+def test_as_many_reasons_are_stored_as_are_declared(asked: int, named: int | None, cellar: Place) -> None:
+    cellar.declare("alcohol", f"reasons: {asked}")
+    assert cellar.martlet("score", "-s", "alcohol", "--rescore").exit_code == 0
+    latest = "from ml.alcohol where scored_at = (select max(scored_at) from ml.alcohol)"
+    stored = cellar.sql(f"select json_array_length(reasons) as named, count(*) as rows {latest} group by 1")
+    assert stored.astype(object).where(stored.notna(), None).to_dict("records") == [{"named": named, "rows": 22}]
+
+
 def test_one_row_alone_is_scored_as_among_others(cellar: Place) -> None:
     before = cellar.sql("select prediction, reasons from ml.alcohol where bottle = 8").iloc[0]
     cellar.sql("delete from ml.alcohol where bottle = 8")

@@ -6,8 +6,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from ml.dbt import Dbt
-from ml.project import Options, open_project
 from ml.tables import TABLES
 from tests.ml.conftest import Place
 
@@ -19,17 +17,8 @@ def latest(cellar: Place, prediction: str) -> str:
     return str(rows["run_id"][0])
 
 
-def declare(cellar: Place, prediction: str, setting: str, instead_of: str = "") -> None:
-    """Add a setting to a prediction's declaration and have dbt parse it."""
-    path = cellar.directory / "models" / "cellar.yml"
-    place = instead_of or f"target: {prediction}"
-    assert place in path.read_text()
-    path.write_text(path.read_text().replace(place, setting if instead_of else f"{place}\n          {setting}"))
-    Dbt(open_project(Options(project_dir=str(cellar.directory)))).parse()
-
-
 def test_a_number_of_trials_repeats_a_run_exactly(cellar: Place) -> None:
-    declare(cellar, "alcohol", "slices: [cultivar]")
+    cellar.declare("alcohol", "slices: [cultivar]")
     runs = []
     for _ in range(2):  # in processes of their own, which hash strings differently
         process = cellar.start("train", "--trials", "3")
@@ -56,7 +45,7 @@ def test_a_number_of_trials_repeats_a_run_exactly(cellar: Place) -> None:
 
 
 def test_a_run_records_what_it_was_made_from(cellar: Place) -> None:
-    declare(cellar, "alcohol", "slices: [cultivar]")
+    cellar.declare("alcohol", "slices: [cultivar]")
     assert cellar.martlet("train", "-s", "alcohol").exit_code == 0
     run = cellar.sql(f"select * from ml.runs where run_id = '{latest(cellar, 'alcohol')}'").iloc[0]
     for column in ("pipeline_sha256", "manifest_sha256", "declaration_sha256"):
@@ -83,7 +72,7 @@ def test_a_run_in_a_git_checkout_records_its_commit(cellar: Place) -> None:
 
 
 def test_every_run_writes_its_card_and_names_it_for_machines(cellar: Place) -> None:
-    declare(cellar, "alcohol", "slices: [cultivar]")
+    cellar.declare("alcohol", "slices: [cultivar]")
     assert cellar.martlet("train").exit_code == 0
     results = json.loads((cellar.target / "martlet_run_results.json").read_text())["results"]
     assert len(results) == 2
@@ -114,16 +103,16 @@ def test_columns_of_a_later_version_are_added_to_the_tables_of_an_earlier_one(ce
 
 
 def test_a_slice_must_be_a_column_of_names(cellar: Place) -> None:
-    declare(cellar, "cultivar", "slices: [hues, hue]")
+    cellar.declare("cultivar", "slices: [hues, hue]")
     result = cellar.martlet("train", "-s", "cultivar")
     assert result.exit_code == 2
     assert "'slices' names the column 'hues', which feat_cultivar does not have. Did you mean 'hue'?" in result.stderr
-    declare(cellar, "cultivar", "slices: [hue]", instead_of="slices: [hues, hue]")
+    cellar.declare("cultivar", "slices: [hue]", instead_of="slices: [hues, hue]")
     assert "'slices' names 'hue', which is a number (DOUBLE)" in cellar.martlet("train", "-s", "cultivar").stderr
 
 
 def test_a_decision_about_three_classes_is_refused_before_anything_is_learned(cellar: Place) -> None:
-    declare(cellar, "cultivar", "decision: {capacity: 5}")
+    cellar.declare("cultivar", "decision: {capacity: 5}")
     runs = cellar.count("ml.runs")
     result = cellar.martlet("train", "-s", "cultivar")
     assert result.exit_code == 1
@@ -134,7 +123,7 @@ def test_a_decision_about_three_classes_is_refused_before_anything_is_learned(ce
 def test_costs_move_the_predicted_class_and_are_recorded(cellar: Place) -> None:
     model = cellar.directory / "models" / "feat_cultivar.sql"
     model.write_text(model.read_text().replace("else cultivar end", "else (cultivar = 'barolo') end"))
-    declare(cellar, "cultivar", "decision: {cost_false_positive: 1, cost_false_negative: 99}")
+    cellar.declare("cultivar", "decision: {cost_false_positive: 1, cost_false_negative: 99}")
     result = cellar.martlet("run", "-s", "cultivar")
     assert result.exit_code == 0, result.output
     run = cellar.sql(f"select * from ml.runs where run_id = '{latest(cellar, 'cultivar')}'").iloc[0]
