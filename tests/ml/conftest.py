@@ -56,7 +56,18 @@ class Place:
         place = instead_of or f"target: {prediction}"
         assert place in path.read_text()
         path.write_text(path.read_text().replace(place, setting if instead_of else f"{place}\n          {setting}"))
-        Dbt(open_project(Options(project_dir=str(self.directory)))).parse()
+        self.parse()
+
+    def parse(self) -> None:
+        """Have dbt parse the project, in this process: its imports take longer than it does."""
+        self._dbt().parse()
+
+    def build(self, *select: str, variables: str | None = None) -> None:
+        """Have dbt build models with their tests, in this process; all of them if none is named."""
+        self._dbt(variables).build(select)
+
+    def _dbt(self, variables: str | None = None) -> Dbt:
+        return Dbt(open_project(Options(project_dir=str(self.directory), vars=variables)))
 
     def sql(self, statement: str) -> pd.DataFrame:
         """Run SQL on the warehouse."""

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from ml.dbt import Dbt
 from ml.project import Options, open_project
 from ml.serving.app import make_app
 from ml.serving.serve import make_service
@@ -288,7 +287,7 @@ def test_a_wrong_declaration_is_told_with_file_tile_and_remedy(
     assert was in board.read_text()
     board.write_text(board.read_text().replace(was, now, 1))
     place = Place(directory, directory / "cellar.duckdb", directory / "target")
-    Dbt(open_project(Options(project_dir=str(directory)))).parse()
+    place.parse()
     result = place.martlet("serve")
     assert result.exit_code == 2
     assert message in result.stderr.replace("\n", " ")

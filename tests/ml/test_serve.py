@@ -13,7 +13,6 @@ import schemathesis
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 
-from ml.dbt import Dbt
 from ml.project import Options, open_project
 from ml.serving.app import make_app
 from ml.serving.guards import REQUESTS_A_MINUTE
@@ -223,7 +222,7 @@ def test_a_server_listens_to_this_machine_alone_unless_tokens_guard_it(served: P
 
 
 def test_without_a_snapshot_there_is_a_remedy(fresh_cellar: Place) -> None:
-    Dbt(open_project(Options(project_dir=str(fresh_cellar.directory)))).parse()
+    fresh_cellar.parse()
     result = fresh_cellar.martlet("serve")
     assert (result.exit_code, "Run `martlet publish`" in result.stderr) == (2, True)
 
