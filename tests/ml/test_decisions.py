@@ -9,7 +9,7 @@ import pytest
 from ml.declaration import Owner, Prediction
 from ml.learning.duel import Duel, duel
 from tests.ml.conftest import Place
-from tests.ml.test_train import declare, latest
+from tests.ml.test_train import latest
 
 CHAMPION = "select run_id from ml.promotions where prediction = 'alcohol' order by promoted_at desc limit 1"
 MIA, NOA = ("--actor", "Mia"), ("--actor", "Noa")
@@ -65,7 +65,7 @@ def test_rolling_back_is_one_command_and_the_next_scoring_follows(cellar: Place)
 
 def test_what_approvers_must_grant_waits_for_one_who_did_not_ask(cellar: Place) -> None:
     first = champion(cellar)
-    declare(cellar, "alcohol", "promote: manual\n          approvers: [Mia, Noa]")
+    cellar.declare("alcohol", "promote: manual\n          approvers: [Mia, Noa]")
     second = trained(cellar)
     assert champion(cellar) == first
     assert f"{second}  waits for approval" in cellar.martlet("runs", "-s", "alcohol").stdout
@@ -83,7 +83,7 @@ def test_what_approvers_must_grant_waits_for_one_who_did_not_ask(cellar: Place) 
 
 def test_a_rejected_run_stays_out(cellar: Place) -> None:
     first = champion(cellar)
-    declare(cellar, "alcohol", "promote: manual")
+    cellar.declare("alcohol", "promote: manual")
     second = trained(cellar)
     assert cellar.martlet("reject", second).exit_code == 2, "a reason is asked for"
     assert cellar.martlet("reject", second, "--reason", "corked").exit_code == 0
@@ -94,7 +94,7 @@ def test_a_rejected_run_stays_out(cellar: Place) -> None:
 
 def test_a_shadow_run_scores_beside_the_champion_and_is_not_shown_as_the_prediction(cellar: Place) -> None:
     first, before = champion(cellar), cellar.count("ml.alcohol")
-    declare(cellar, "alcohol", "promote: shadow")
+    cellar.declare("alcohol", "promote: shadow")
     second = trained(cellar)
     result = cellar.martlet("score", "-s", "alcohol")
     assert f"no row is waiting, {before} by the shadow run" in result.stdout
@@ -122,7 +122,7 @@ def test_a_run_that_is_unknown_or_learned_other_features_is_refused(cellar: Plac
     ],
 )
 def test_a_wrong_word_is_named_with_the_right_one(setting: str, message: str, cellar: Place) -> None:
-    declare(cellar, "alcohol", setting)
+    cellar.declare("alcohol", setting)
     result = cellar.martlet("runs")
     assert result.exit_code == 2
     assert message in result.stderr
