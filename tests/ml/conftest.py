@@ -75,6 +75,13 @@ class Place:
             result = database.execute(statement)
             return result.df() if result.description else pd.DataFrame()
 
+    def last_run(self, prediction: str) -> str:
+        """The id of a prediction's latest run."""
+        runs = self.sql(
+            f"select run_id from ml.runs where prediction = '{prediction}' order by finished_at desc limit 1"
+        )
+        return str(runs["run_id"][0])
+
     def count(self, table: str) -> int:
         """The number of rows of a table."""
         return int(self.sql(f"select count(*) as rows from {table}")["rows"][0])

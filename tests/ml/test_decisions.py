@@ -9,7 +9,6 @@ import pytest
 from ml.declaration import Owner, Prediction
 from ml.learning.duel import Duel, duel
 from tests.ml.conftest import Place
-from tests.ml.test_train import latest
 
 CHAMPION = "select run_id from ml.promotions where prediction = 'alcohol' order by promoted_at desc limit 1"
 MIA, NOA = ("--actor", "Mia"), ("--actor", "Noa")
@@ -22,7 +21,7 @@ def champion(cellar: Place) -> str:
 def trained(cellar: Place) -> str:
     """A second run of the prediction, which is no champion."""
     assert cellar.martlet("train", "-s", "alcohol").exit_code == 0
-    return latest(cellar, "alcohol")
+    return cellar.last_run("alcohol")
 
 
 def test_a_challenger_without_a_new_outcome_is_kept_and_a_person_may_promote_it(cellar: Place) -> None:

@@ -4,7 +4,6 @@ import json
 import re
 
 from tests.ml.conftest import Place
-from tests.ml.test_train import latest
 
 
 def test_a_stored_prediction_leads_back_to_run_code_data_and_decision(cellar: Place) -> None:
@@ -12,7 +11,7 @@ def test_a_stored_prediction_leads_back_to_run_code_data_and_decision(cellar: Pl
     assert result.exit_code == 0, result.output
     table = next(event for line in result.stdout.splitlines() if (event := json.loads(line)).get("event") == "table")
     told = {row["what"]: row["which"] for row in table["rows"]}
-    run = cellar.sql(f"select * from ml.runs where run_id = '{latest(cellar, 'alcohol')}'").iloc[0]
+    run = cellar.sql(f"select * from ml.runs where run_id = '{cellar.last_run('alcohol')}'").iloc[0]
     for name in ("run_id", "estimator", "data_fingerprint", "feature_code_sha256", "pipeline_sha256", "feature_model"):
         assert told[name] == run[name], name
     assert re.fullmatch("[0-9a-f]{64}", told["feature_code_sha256"])
@@ -29,7 +28,7 @@ def test_the_hash_of_the_feature_code_follows_what_the_model_is_made_from(cellar
     seed.write_text("\n".join([*lines[:-1], lines[-1].replace("1", "2", 1)]) + "\n")
     assert cellar.martlet("run", "-s", "alcohol").exit_code == 0
     assert cellar.martlet("train", "-s", "alcohol").exit_code == 0
-    after = cellar.sql(f"select feature_code_sha256 as sha from ml.runs where run_id = '{latest(cellar, 'alcohol')}'")
+    after = cellar.sql(f"select feature_code_sha256 as sha from ml.runs where run_id = '{cellar.last_run('alcohol')}'")
     assert after["sha"][0] != before
 
 
@@ -46,8 +45,8 @@ def test_the_lineage_goes_from_seeds_over_run_and_prediction(cellar: Place) -> N
     result = cellar.martlet("lineage")
     assert result.exit_code == 0, result.output
     places = {place["name"]: place for place in json.loads((cellar.target / "lineage.json").read_text())}
-    assert places["ml.alcohol"]["reads"] == [latest(cellar, "alcohol")]
-    assert places[latest(cellar, "alcohol")]["reads"] == ["feat_alcohol"]
+    assert places["ml.alcohol"]["reads"] == [cellar.last_run("alcohol")]
+    assert places[cellar.last_run("alcohol")]["reads"] == ["feat_alcohol"]
     assert places["feat_alcohol"]["reads"] == ["wines"]
     assert places["wines"]["layer"] == "seed"
     page = (cellar.target / "lineage.html").read_text()

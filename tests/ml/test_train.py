@@ -12,11 +12,6 @@ from tests.ml.conftest import Place
 STATE = ("pipeline_sha256", "data_fingerprint", "manifest_sha256", "versions", "seed", "declaration_sha256")
 
 
-def latest(cellar: Place, prediction: str) -> str:
-    rows = cellar.sql(f"select run_id from ml.runs where prediction = '{prediction}' order by finished_at desc limit 1")
-    return str(rows["run_id"][0])
-
-
 def test_a_number_of_trials_repeats_a_run_exactly(cellar: Place) -> None:
     cellar.declare("alcohol", "slices: [cultivar]")
     runs = []
@@ -24,7 +19,7 @@ def test_a_number_of_trials_repeats_a_run_exactly(cellar: Place) -> None:
         process = cellar.start("train", "--trials", "3")
         output, errors = process.communicate(timeout=300)
         assert process.returncode == 0, output + errors
-        runs.append({prediction: latest(cellar, prediction) for prediction in ("cultivar", "alcohol")})
+        runs.append({prediction: cellar.last_run(prediction) for prediction in ("cultivar", "alcohol")})
     for prediction in ("cultivar", "alcohol"):
         first, second = runs[0][prediction], runs[1][prediction]
         assert first != second
@@ -47,7 +42,7 @@ def test_a_number_of_trials_repeats_a_run_exactly(cellar: Place) -> None:
 def test_a_run_records_what_it_was_made_from(cellar: Place) -> None:
     cellar.declare("alcohol", "slices: [cultivar]")
     assert cellar.martlet("train", "-s", "alcohol").exit_code == 0
-    run = cellar.sql(f"select * from ml.runs where run_id = '{latest(cellar, 'alcohol')}'").iloc[0]
+    run = cellar.sql(f"select * from ml.runs where run_id = '{cellar.last_run('alcohol')}'").iloc[0]
     for column in ("pipeline_sha256", "manifest_sha256", "declaration_sha256"):
         assert re.fullmatch("[0-9a-f]{64}", run[column]), column
     assert (cellar.directory / "warehouse" / "pipelines" / f"{run['pipeline_sha256']}.skops").is_file()
@@ -57,7 +52,7 @@ def test_a_run_records_what_it_was_made_from(cellar: Place) -> None:
     before = run["data_fingerprint"]
     cellar.sql("update feat_alcohol set ash = ash + 1 where bottle = 1")
     assert cellar.martlet("train", "-s", "alcohol").exit_code == 0
-    after = cellar.sql(f"select data_fingerprint from ml.runs where run_id = '{latest(cellar, 'alcohol')}'")
+    after = cellar.sql(f"select data_fingerprint from ml.runs where run_id = '{cellar.last_run('alcohol')}'")
     assert after["data_fingerprint"][0] != before
 
 
@@ -67,8 +62,8 @@ def test_a_run_in_a_git_checkout_records_its_commit(cellar: Place) -> None:
         subprocess.run(["git", *command.split()], cwd=cellar.directory, check=True, capture_output=True)
     commit = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=cellar.directory, text=True)
     assert cellar.martlet("train", "-s", "alcohol").exit_code == 0
-    stored = cellar.sql(f"select git_commit from ml.runs where run_id = '{latest(cellar, 'alcohol')}'")["git_commit"][0]
-    assert stored == commit.strip()
+    run = cellar.sql(f"select git_commit from ml.runs where run_id = '{cellar.last_run('alcohol')}'").iloc[0]
+    assert run["git_commit"] == commit.strip()
 
 
 def test_every_run_writes_its_card_and_names_it_for_machines(cellar: Place) -> None:
@@ -126,7 +121,7 @@ def test_costs_move_the_predicted_class_and_are_recorded(cellar: Place) -> None:
     cellar.declare("cultivar", "decision: {cost_false_positive: 1, cost_false_negative: 99}")
     result = cellar.martlet("run", "-s", "cultivar")
     assert result.exit_code == 0, result.output
-    run = cellar.sql(f"select * from ml.runs where run_id = '{latest(cellar, 'cultivar')}'").iloc[0]
+    run = cellar.sql(f"select * from ml.runs where run_id = '{cellar.last_run('cultivar')}'").iloc[0]
     assert json.loads(run["decision"])["cost_false_negative"] == 99
     assert 0 < run["decision_threshold"] < 0.5
     assert cellar.martlet("score", "-s", "cultivar", "--rescore").exit_code == 0
