@@ -34,6 +34,13 @@ LARGEST = {"ours": 50, "macro": 50, "pandas": 10, "naive": 1, "featuretools": 1}
 LARGEST_OF_ALL_KINDS = {"all kinds in slices": 50, "all kinds": 10, "floor": 10, "polars": 10}
 LARGEST_JOINS = {"macro join": 50, "pandas join": 10, "feast": 10}
 SLICED = 2  # slices for each time the data
+# All kinds: distinct values, extremes, trends, the latest and recency too.
+EVERY = (
+    "counts={'n': '1', 'large': 'case when sales > 5 then 1 end'}, sums={'sum': 'sales'}, "
+    "averages={'mean': 'sales'}, rates={'share': 'sales > 5'}, distincts={'prices': 'sales'}, "
+    "minima={'least': 'sales'}, maxima={'most': 'sales'}, trends={'trend': 'sales'}, lasts={'last': 'sales'}, "
+    "recency='recency'"
+)
 HEADER = "| times | receipt lines | rows | {} | seconds | peak MiB | times ours |\n|---|---|---|---|---|---|---|"
 
 
@@ -66,8 +73,9 @@ def main() -> None:
     others = {"all kinds": [], "the latest row": []}
     print(HEADER.format("way"))
     with tempfile.TemporaryDirectory() as folder:
+        compile_macros(Path(folder))
         for times in sizes:
-            compile_macros(Path(folder), SLICED * times)
+            compile_slices(Path(folder), SLICED * times)
             place = Path(folder) / f"{times}.duckdb"
             size = prepare(place, times)
             for line in measures(place, times, size, LARGEST):
@@ -165,29 +173,24 @@ def compare_all_kinds(place: Path) -> None:
             sys.exit(f"{name} differs in {[names[place // 2] for place in np.flatnonzero(apart)]}")
 
 
-def compile_macros(folder: Path, slices: int) -> None:
-    """Write the SQL that dbt makes of the macros; all of time is a window of a hundred years.
-
-    All kinds are 42 features: of distinct values, extremes, trends, the latest and recency too.
-    """
+def compile_macros(folder: Path) -> None:
+    """Write the SQL that dbt makes of the macros; all of time is a window of a hundred years."""
     plain = "counts={'n': '1'}, sums={'sum': 'sales'}, averages={'mean': 'sales'}"
-    every = (
-        "counts={'n': '1', 'large': 'case when sales > 5 then 1 end'}, sums={'sum': 'sales'}, "
-        "averages={'mean': 'sales'}, rates={'share': 'sales > 5'}, distincts={'prices': 'sales'}, "
-        "minima={'least': 'sales'}, maxima={'most': 'sales'}, trends={'trend': 'sales'}, lasts={'last': 'sales'}, "
-        "recency='recency'"
-    )
     renamed = ", ".join(f"{kind}_{days}d as {kind}_{days}" for days in WINDOWS for kind in ("n", "sum", "mean"))
     same = f"select household_id, as_of, {renamed}, n_{EVER}d as n_ever from ({compiled(plain, (*WINDOWS, EVER))})"
     join = dbt_makes_of("{{ as_of_join('population', 'instants', 'household_id', 'as_of', 'sold_at', ['last']) }}")
     for way, name, sql in (
         ("macro", "by_macro", same),
-        ("all kinds", "all_by_macro", compiled(every, (7, *WINDOWS))),
+        ("all kinds", "all_by_macro", compiled(EVERY, (7, *WINDOWS))),
         ("macro join", "latest_by_macro", join),
     ):
         (folder / f"{way}.sql").write_text(f"create or replace table {name} as {sql}")
+
+
+def compile_slices(folder: Path, slices: int) -> None:
+    """Write the statements that dbt makes of a model of all kinds in so many slices."""
     table = "martlet.duckdb__create_table_as(false, api.Relation.create(identifier='all_by_slices'), code)"
-    model = f"{{% set code %}}{{{{ {call_of(every, (7, *WINDOWS))} }}}}{{% endset %}}{{{{ {table} }}}}"
+    model = f"{{% set code %}}{{{{ {call_of(EVERY, (7, *WINDOWS))} }}}}{{% endset %}}{{{{ {table} }}}}"
     config = f"{{{{ config(meta={{'martlet': {{'build_in_slices': {slices}}}}}) }}}}"
     (folder / "all kinds in slices.sql").write_text(dbt_makes_of(config + model))
 

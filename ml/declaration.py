@@ -50,7 +50,7 @@ PROMOTE = ("auto", "manual", "shadow")
 RETRAIN_WHEN = ("drift", "performance")
 # Settings of how a run is searched, shown and put to work: they change nothing of what is learned.
 NOT_LEARNED = ("search", "slices", "label", "owner", "promote", "approvers", "retrain", "reasons")
-MOST_REASONS = 12  # as many features are walked one by one
+REASONS, MOST_REASONS = 5, 12  # named by default; walked one by one, so that more can't be named
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class Prediction:
     decision: Decision | None = None
     estimators: tuple[str, ...] = ()
     interval: float = 0.9
-    reasons: int = 5
+    reasons: int = REASONS
     seed: int = 0
     promote: str = "auto"
     approvers: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ for each knot, and an amount for each level of a category. What is left to the e
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -78,41 +79,57 @@ class FoldedEncoder:
         return cls(encoder, np.vstack(coefficients).T, constants, tuple(int(start) for start in starts))
 
     @property
-    def kinds(self) -> dict[str, str]:
-        """Feature name to kind."""
-        return self.encoder.kinds
-
-    @property
-    def style(self) -> str:
-        """The style of the encoder."""
-        return self.encoder.style
-
-    @property
     def sources_(self) -> range:
         """The sums, each a column."""
         return range(self.starts[-1])
 
     def write(self, features: pd.DataFrame, matrix: Array) -> None:
         """Write the sums of each row: (rows, sums)."""
-        columns = self.encoder.number_columns(features)
-        imputer, bends, scaler = (step for _, step in self.encoder.numbers_.steps)
-        width, plain, indicated = len(scaler.scale_), len(columns), imputer.indicator_.features_
-        # (line itself, its logarithm, what exceeds each knot; columns, then indicators; sums)
-        shape = (-1, plain + len(indicated), self.starts[-1])
-        weights = (self.weights[:width] / scaler.scale_[:, None]).reshape(shape)
-        # An indicator is 0 or 1, and so has two amounts, however it is bent.
-        flags = (add_bends(np.full((1, shape[1]), amount), **bends.kw_args) for amount in (0.0, 1.0))
-        absent, present = ((bent.reshape(*shape[:2], 1) * weights)[:, plain:].sum(axis=0) for bent in flags)
-        matrix[:] = self.constants - scaler.mean_ @ weights.reshape(width, -1) + absent.sum(axis=0)
-        knots = bends.kw_args["knots"][:, :plain]
+        columns, numbers = self.encoder.number_columns(features), self._numbers
+        imputer = self.encoder.numbers_[0]
+        indicated = imputer.indicator_.features_
+        matrix[:] = numbers.constants
         for start in range(0, len(matrix), BLOCK_ROWS):
             part = slice(start, start + BLOCK_ROWS)
             block = np.stack([column[part] for column in columns], axis=1)
             missing = np.isnan(block)
             filled = np.where(missing, imputer.statistics_, np.clip(block, -LARGEST, LARGEST))
-            bent = (filled, np.arcsinh(filled), *(np.maximum(filled - knot, 0) for knot in knots))
-            for values, weight in zip(bent, weights[:, :plain], strict=True):
+            bent = (filled, np.arcsinh(filled), *(np.maximum(filled - knot, 0) for knot in numbers.knots))
+            for values, weight in zip(bent, numbers.weights, strict=True):
                 matrix[part] += values @ weight
-            matrix[part] += missing[:, indicated] @ (present - absent)
-        for codes, table, first in self.encoder.level_parts(features, width):
+            matrix[part] += missing[:, indicated] @ numbers.missing
+        for codes, table, first in self.encoder.level_parts(features, numbers.width):
             matrix += (table @ self.weights[first : first + table.shape[1]])[codes]
+
+    @cached_property
+    def _numbers(self) -> "_Numbers":
+        """The part of the numbers, which is the same for every batch."""
+        imputer, bends, scaler = (step for _, step in self.encoder.numbers_.steps)
+        width, plain = len(scaler.scale_), len(imputer.statistics_)
+        shape = (-1, plain + len(imputer.indicator_.features_), self.starts[-1])
+        weights = (self.weights[:width] / scaler.scale_[:, None]).reshape(shape)
+        # An indicator is 0 or 1, and so has two amounts, however it is bent.
+        flags = (add_bends(np.full((1, shape[1]), amount), **bends.kw_args) for amount in (0.0, 1.0))
+        absent, present = ((bent.reshape(*shape[:2], 1) * weights)[:, plain:].sum(axis=0) for bent in flags)
+        constants = self.constants - scaler.mean_ @ weights.reshape(width, -1) + absent.sum(axis=0)
+        knots = bends.kw_args["knots"][:, :plain]
+        return _Numbers(width, constants, weights[:, :plain], present - absent, knots)
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """What numbers add to the sums.
+
+    Attributes:
+        width: how many columns of the encoder they were.
+        constants: (sums,) before any number or level is added.
+        weights: (line itself, its logarithm, what exceeds each knot; columns; sums).
+        missing: (columns with an indicator, sums) what a missing one adds.
+        knots: (knots, columns).
+    """
+
+    width: int
+    constants: Array
+    weights: Array
+    missing: Array
+    knots: Array

@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ml.declaration import MOST_REASONS
+from ml.declaration import MOST_REASONS, REASONS
 
 if TYPE_CHECKING:
     from ml.learning.pipelines import FittedPrediction
 
 Array = NDArray[np.float64]
 
-TOP = 5
+TOP = REASONS
 WALKED = MOST_REASONS  # features that are walked one by one; all weaker ones together are one step
 OTHERS = "other features"
 CELLS = 4_000_000  # matrix cells predicted at once
