@@ -235,7 +235,7 @@ def _of_measure(view: View, measure: Measure, windows: Sequence[Window], many: R
         yield from _of_number(view, measure, windows)
         return
     safe, prefix = measure.name, f"{view.name}_{measure.name}"
-    # A first occurrence is marked by the events' query, see `query.first_of`.
+    # A first occurrence is marked by the events' query, see `query.Writer`.
     distinct = Running(f"new_{safe}", f"count({first_of(measure)})", f"sum({identifier(f'new_{safe}')}) over so_far")
     yield _feature(
         view,
@@ -263,10 +263,11 @@ def _of_measure(view: View, measure: Measure, windows: Sequence[Window], many: R
         label = f"{safe}_{identifier_part(level)}"
         label = label if label not in labels else f"{label}_{len(labels)}"
         labels.add(label)
+        # Not n_: that counts the values of a number, which may be called like a level.
         counted = Running(
-            f"n_{label}",
+            f"rows_{label}",
             f"sum(case when {identifier(safe)} = {literal(level)} then 1 else 0 end)",
-            f"sum({identifier(f'n_{label}')}) over so_far",
+            f"sum({identifier(f'rows_{label}')}) over so_far",
         )
         for window in {windows[0].label: windows[0], windows[-1].label: windows[-1]}.values():
             share = f"cast({inside(counted, window)} as double) / nullif({inside(many, window)}, 0)"

@@ -37,11 +37,12 @@ class Measure:
 
 def measures(population: Population, view: View, graph: Graph, values: Values) -> Iterator[Measure]:
     """The columns of a view's events that features are made of, each under a name of its own."""
-    taken: set[str] = set()
+    # Case does not count in SQL.
+    taken = {"at_", *(f"key_{place}" for place, _ in enumerate(view.columns, 1))}
     for measure in _found(population, view, graph, values):
-        while measure.name in taken:
+        while measure.name.lower() in taken:
             measure = replace(measure, name=f"{measure.name}_")
-        taken.add(measure.name)
+        taken |= {measure.name.lower(), f"first_{measure.name}".lower()}
         yield measure
 
 
@@ -83,7 +84,7 @@ def _measures_of(
             continue
         distinct = values.distinct(table, name)
         is_parents = alias != "events"
-        label, sql = f"{alias}_{name}" if is_parents else name, f"{alias}.{identifier(name)}"
+        label, sql = f"{alias}_{name}" if is_parents else name, f"{identifier(alias)}.{identifier(name)}"
         found = Measure(label, sql, "key", is_parents, (), distinct, f"{name} of {table.name}")
         is_code = name in table.identifiers and distinct <= FEW_LEVELS  # a type, a status
         if name in keys or (name in table.identifiers and not is_code):

@@ -10,6 +10,7 @@ from ml.features.population import Population
 
 DEPTH = 3  # foreign keys between a row and what is told of it
 VIEWS = 24  # event relations, at most
+STEPS = {"population", "wanted", "keyed", "events", "features", "now_"}  # of every query, see `query.Writer`
 LAYER = re.compile(r"^(stg_[a-z0-9]+__|stg_|int_|fct_|dim_|src_|raw_|seed_|base_)")
 
 
@@ -97,6 +98,11 @@ def short(table: Table) -> str:
     return LAYER.sub("", table.name) or table.name
 
 
+def named(table: Table) -> str:
+    """A table's short name, unless a step of every query is called so."""
+    return f"source_{short(table)}" if short(table).lower() in STEPS else short(table)
+
+
 def find_paths(population: Population, graph: Graph) -> Paths:
     """The tables that a population reaches, to depth 3."""
     found = Paths()
@@ -114,13 +120,20 @@ def find_paths(population: Population, graph: Graph) -> Paths:
         if what in seen or len(found.views) == VIEWS:
             continue
         seen.add(what)
-        names = {one.name for one in found.views}
-        if view.name in names:  # the same table by another of its keys
-            other = "_".join(column.split(".", 1)[1] for column in view.columns)
-            view = replace(view, name=f"{view.name}_as_{other}")
-        if view.name not in names:
-            found.views.append(view)
+        found.views.append(_with_own_name(view, {one.steps for one in found.views}))
     return found
+
+
+def _with_own_name(view: View, taken: set[str]) -> View:
+    """The view, under another name if a view of the same table by another of its keys, or of another table, has it."""
+    if view.steps not in taken:
+        return view
+    other = replace(view, name=f"{view.name}_as_{'_'.join(column.split('.', 1)[1] for column in view.columns)}")
+    number = 1
+    while other.steps in taken:
+        number += 1
+        other = replace(view, name=f"{view.name}_{number}")
+    return other
 
 
 def _rank(view: View) -> tuple[bool, bool]:
@@ -136,8 +149,9 @@ def _parents(via: str, table: Table, graph: Graph, depth: int, prefix: str, path
         parent = graph.tables[key.parent]
         if table.clock is None and not table.timeless.issuperset(key.columns):
             continue  # which row it leads to may have been decided later
-        twice = sum(other.parent == key.parent for other in keys) > 1
-        own = "_".join((*key.columns, short(parent))) if twice or parent.id == table.id else short(parent)
+        alike = [other for other in keys if short(graph.tables[other.parent]).lower() == short(parent).lower()]
+        is_unclear = len(alike) > 1 or parent.id == table.id
+        own = "_".join((*key.columns, named(parent))) if is_unclear else named(parent)
         alias = f"{prefix}__{own}" if prefix else own
         words = f"{path} → {parent.name}" if path else f"{', '.join(key.columns)} → {parent.name}"
         yield Parent(alias, parent, key, via, DEPTH - depth + 1, words)
@@ -163,7 +177,7 @@ def _views(population: Population, anchors: list[Anchor], graph: Graph, notes: l
                     continue
                 if (below, key) in graph.echoes:
                     continue
-                between = Parent(short(child), child, below, "events", 1, child.name)
+                between = Parent(named(child), child, below, "events", 1, child.name)
                 columns = [f"{between.alias}.{one}" for one in key.columns]
                 yield from _view(population, anchor, grandchild, columns, (between,), graph, notes)
     yield from _pairs(population, [one for one in anchors if one.depth == 1], graph, notes)

@@ -1,14 +1,14 @@
 """Writes features as SQL: one pass over each event relation, then as-of joins, whatever the number of windows."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ml.features.candidates import Feature, Running
 from ml.features.graph import Graph, Table
 from ml.features.keys import equal
-from ml.features.measures import Measure, first_of, measures
+from ml.features.measures import first_of, measures
 from ml.features.names import identifier
-from ml.features.paths import Parent, Paths, View, short
+from ml.features.paths import Parent, Paths, View, named, short
 from ml.features.peers import joined, parts_of
 from ml.features.population import Population
 from ml.features.values import Values
@@ -17,6 +17,7 @@ from ml.warehouse import Column
 
 INDENT = "    "
 WIDEST = 100
+ENDINGS = ("_events", "_instants", "_running", "_features")  # of the steps of a view
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,11 @@ class Writer:
         return list(found.items())
 
     def _import(self, table: Table) -> str:
-        """The name under which a query reads a table: its short one, unless several tables share that."""
-        same = [one for one in self.graph.tables.values() if short(one) == short(table)]
-        name = short(table) if len(same) == 1 else table.id.replace(".", "_")
-        return identifier(f"source_{name}" if name in ("population", "wanted", "keyed", "features", "events") else name)
+        """The name under which a query reads a table: its short one, unless several tables or a step share that."""
+        same = [one for one in self.graph.tables.values() if short(one).lower() == short(table).lower()]
+        name = named(table) if len(same) == 1 else table.id.replace(".", "_")
+        is_step = any(name.lower().startswith(f"{view.steps}_") for view in self.paths.views)
+        return identifier(f"source_{name}" if is_step and name.lower().endswith(ENDINGS) else name)
 
     def _table(self, unique_id: str) -> Table:
         return self.graph.tables[unique_id]
@@ -157,7 +159,7 @@ class Writer:
         windows = list({one.label: one for feature in features for one in feature.windows}.values())
         name = view.steps
         keys = [f"key_{place}" for place, _ in enumerate(view.columns, 1)]
-        events = self._own_events(view, keys) if view.is_own else self._events(view, keys, needs)
+        events = self._own_events(view, keys, needs) if view.is_own else self._events(view, keys, needs)
         instants = [*keys, "at_", *(f"{one.gathered} as {identifier(one.name)}" for one in needs)]
         grouped = ", ".join([*keys, "at_"])
         running = [*keys, "at_", *(f"{one.running} as {identifier(one.name)}" for one in needs)]
@@ -176,20 +178,27 @@ class Writer:
             (f"{name}_features", self._looked_up(view, features, windows, keys)),
         ]
 
-    def _own_events(self, view: View, keys: Sequence[str]) -> str:
+    def _own_events(self, view: View, keys: Sequence[str], needs: Sequence[Running]) -> str:
         """The population's own outcomes; each is known when its horizon is over."""
         population = self.population
         if population.horizon is None:
             raise ValueError("outcomes of a population without horizon are never known")
         as_of = _timestamp(f"events.{identifier(population.as_of)}", population.columns[population.as_of])
         known = f"{as_of} + {window(int(population.horizon.total_seconds())).sql} - interval 1 microsecond"
-        lines = [f"{column} as {key}" for column, key in zip(view.columns, keys, strict=True)]
-        lines.append(f"{known} as at_")
-        lines += [_named(one.sql, one.name) for one in self._measures(view)]
+        columns = [_quoted(column) for column in view.columns]
+        lines = [f"{column} as {key}" for column, key in zip(columns, keys, strict=True)]
+        lines += [f"{known} as at_", *self._measured(view, needs, columns, known)]
         return f"{_select(lines)}\nfrom population as events\nwhere events.{identifier(population.target)} is not null"
 
-    def _measures(self, view: View) -> list[Measure]:
-        return list(measures(self.population, view, self.graph, self.values))
+    def _measured(self, view: View, needs: Sequence[Running], keys: Sequence[str], moment: str) -> Iterator[str]:
+        """The columns of events that are needed, and the marks of first occurrences."""
+        text = " ".join(one.gathered for one in needs)
+        for one in measures(self.population, view, self.graph, self.values):
+            if f"({first_of(one)})" in text:
+                number = f"row_number() over (partition by {', '.join([*keys, one.sql])} order by {moment})"
+                yield f"case when {number} = 1 then {one.sql} end as {first_of(one)}"
+            if _reads(text, identifier(one.name)):
+                yield _named(one.sql, one.name)
 
     def _events(self, view: View, keys: Sequence[str], needs: Sequence[Running]) -> str:
         columns = [self._key_cast(view, place) for place in range(len(view.columns))]
@@ -199,15 +208,7 @@ class Writer:
             clocks.append(self._moment(view.table_of(alias), alias, column))
         moment = clocks[0] if len(clocks) == 1 else f"greatest({', '.join(clocks)})"
         lines = [f"{column} as {key}" for column, key in zip(columns, keys, strict=True)]
-        lines.append(f"{moment} as at_")
-        text = " ".join(one.gathered for one in needs)
-        for one in self._measures(view):
-            if f"({first_of(one)})" in text:
-                by = ", ".join([*columns, one.sql])
-                number = f"row_number() over (partition by {by} order by {moment})"
-                lines.append(f"case when {number} = 1 then {one.sql} end as {first_of(one)}")
-            if _reads(text, identifier(one.name)):
-                lines.append(_named(one.sql, one.name))
+        lines += [f"{moment} as at_", *self._measured(view, needs, columns, moment)]
         sources = [f"from {self._import(view.table)} as events"]
         read = "\n".join(lines)
         for parent in view.parents:
@@ -218,8 +219,7 @@ class Writer:
             if parent.table.clock and not any(clock.startswith(f"{parent.alias}.") for clock in view.clocks):
                 conditions.append(f"{self._moment(parent.table, parent.alias)} <= {moment}")
             sources.append(_join(f"left join {self._aliased(parent)}", conditions))
-        known = [f"{identifier(clock.split('.', 1)[0])}.{identifier(clock.split('.', 1)[1])}" for clock in view.clocks]
-        present = [f"{column} is not null" for column in [*columns, *known]]
+        present = [f"{column} is not null" for column in [*columns, *map(_quoted, view.clocks)]]
         if self.wanted:
             anchors = ", ".join(f"keyed.{identifier(column)}" for column in view.anchor.columns)
             present.append(f"({', '.join(columns)}) in (select distinct {anchors} from keyed)")
@@ -264,6 +264,11 @@ class Writer:
             same = [f"keyed.{identifier(key)} = {table}.{identifier(key)}" for key in self.population.keys]
             joins.append(_join(f"left join {table}", same))
         return "\n".join([_select(lines), "from keyed", *joins])
+
+
+def _quoted(column: str) -> str:
+    """An alias and its column, each quoted where SQL needs it."""
+    return ".".join(map(identifier, column.split(".", 1)))
 
 
 def _needs(features: Iterable[Feature]) -> list[Running]:
