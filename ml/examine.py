@@ -27,7 +27,7 @@ BATCH_ROWS = 50_000
 
 @dataclass(frozen=True)
 class Checked:
-    """What a check saw: kinds of the feature columns by name, row counts, and findings."""
+    """What a check saw: kinds of the feature columns by name, row counts, findings; the closed rows if it read them."""
 
     prediction: Prediction
     kinds: Mapping[str, str]
@@ -35,6 +35,7 @@ class Checked:
     open_rows: int
     findings: tuple[Finding, ...]
     periods: pd.DataFrame | None = None
+    closed: Dataset | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -70,7 +71,8 @@ class Checked:
 def examine(checked: Checked, warehouse: Warehouse) -> Checked:
     """The check with all that the rows themselves show; their order of importance is errors, warnings, the rest."""
     prediction = checked.prediction
-    closed = _closed(checked, warehouse)
+    closed = read_closed(checked, warehouse)
+    checked = replace(checked, closed=closed)
     prediction = replace(prediction, metric=prediction.metric or default_metric(prediction.task, closed))
     counts, periods = None, None
     if prediction.as_of:
@@ -152,7 +154,8 @@ def _counts(prediction: Prediction, warehouse: Warehouse) -> pd.Series:
     return pd.Series(counted["rows"].to_numpy(), index=pd.DatetimeIndex(moments))
 
 
-def _closed(checked: Checked, warehouse: Warehouse) -> Dataset:
+def read_closed(checked: Checked, warehouse: Warehouse) -> Dataset:
+    """The rows whose target is known, ordered by their keys, so that a seed repeats a run."""
     order = ", ".join(warehouse.quote(key) for key in checked.prediction.keys)
     return _dataset(checked, warehouse.query(f"{_select(checked, warehouse, 'is not null')} order by {order}"))
 

@@ -22,11 +22,11 @@ from ml.check import check
 from ml.decisions import KEPT, PROMOTED, Verdict, judge
 from ml.declaration import Prediction
 from ml.due import changes
-from ml.examine import record_check
+from ml.examine import read_closed, record_check
 from ml.learning import pipelines
 from ml.learning.baselines import Baseline, baseline
 from ml.learning.budget import Budget
-from ml.learning.dataset import Dataset, Rows, Split, make_dataset, split_rows, thin
+from ml.learning.dataset import Dataset, Rows, Split, split_rows, thin
 from ml.learning.duel import Duel, duel
 from ml.learning.evaluate import (
     Metric,
@@ -120,7 +120,7 @@ def train(
     checked = check(prediction, warehouse)
     record_check(checked, warehouse)
     checked.require(force=force)
-    levels, dataset = slice_levels(prediction, warehouse), _closed_rows(prediction, checked.kinds, warehouse)
+    levels, dataset = slice_levels(prediction, warehouse), checked.closed or read_closed(checked, warehouse)
     require_two_classes(prediction, dataset)
     tried = _try(prediction, dataset, progress, budget)
     told = _tell(tried, prediction, levels)
@@ -201,16 +201,6 @@ def _expected(tested: Metric, unseen: Validation, dataset: Dataset, prediction: 
     if dataset.as_of is None:
         return expected(tested, measured(np.arange(len(unseen.y))), ())
     return expected(tested, None, [measured(part) for part in unseen.parts])
-
-
-def _closed_rows(prediction: Prediction, kinds: Mapping[str, str], warehouse: Warehouse) -> Dataset:
-    names = ", ".join(warehouse.quote(name) for name in [*prediction.keys, prediction.target, *kinds])
-    order = ", ".join(warehouse.quote(key) for key in prediction.keys)  # so that a seed repeats a run
-    frame = warehouse.query(
-        f"select {names} from {prediction.relation} where {warehouse.quote(prediction.target)} is not null "
-        f"order by {order}"
-    )
-    return make_dataset(frame, prediction, kinds)
 
 
 def _about(prediction: Prediction, tried: Trial) -> dict[str, Any]:
