@@ -16,6 +16,8 @@ NETWORK_STEPS, STEP_SECONDS = (500, 3_000), 0.7e-3  # how many steps a network's
 FEW_ROWS = 3_000  # where the steps are of smaller batches
 NEAR_LEADER = 0.5  # of the boostings that are drawn once the list is through
 STEPS_TO_LEARN = 8.0  # learning rate times iterations that a boosting should at least come to
+CUT_SHORT = 0.95  # of the iterations that it may have: a boosting that is best there was still learning
+FASTEST = 0.3  # learning rate, for the sake of a leader that was cut short
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,22 @@ class Candidate:
         """The family, whose encoding holds where the candidate names none."""
         family = find(self.estimator)
         return replace(family, style=self.style) if self.style else family
+
+
+@dataclass(frozen=True)
+class Leader:
+    """The best boosting so far, and how many of its iterations are best."""
+
+    candidate: Candidate
+    iterations: int | None
+
+    @property
+    def steps(self) -> float:
+        """Learning rate times iterations to come to: twice its own, if it was still learning when they were over."""
+        allowed = self.candidate.parameters.get("max_iter")
+        if self.iterations is None or allowed is None or self.iterations < CUT_SHORT * allowed:
+            return 0.0
+        return 2 * float(self.candidate.parameters["learning_rate"]) * self.iterations
 
 
 @dataclass(frozen=True)
@@ -109,7 +127,7 @@ AMOUNTS: tuple[Candidate, ...] = (
 
 
 def candidates(
-    facts: Facts, wanted: tuple[str, ...], seed: int, leader: Callable[[], Candidate | None]
+    facts: Facts, wanted: tuple[str, ...], seed: int, leader: Callable[[], Leader | None]
 ) -> Iterator[Candidate]:
     """What to try, best first: the fixed list as far as it fits, then variations without end.
 
@@ -117,22 +135,23 @@ def candidates(
         facts: about the rows to learn from.
         wanted: names or import paths that the declaration allows; all of the portfolio if empty.
         seed: of the variations.
-        leader: tells the best boosting so far; some variations are near to it.
+        leader: tells the best boosting so far; some variations are near to it, and if it was cut short, all that
+            follow take larger steps.
     """
     names = wanted or tuple(PORTFOLIO)
     listed = (*FIRST[:2], *(AMOUNTS if facts.is_amount else ()), *FIRST[2:])
     own = tuple(Candidate(name, {}) for name in names if name not in PORTFOLIO)
     for candidate in (*own, *listed):
         if candidate.estimator in names and _suits(candidate, facts):
-            yield _bounded(candidate, facts)
+            yield _bounded(candidate, facts, leader())
     drawn = [name for name in (_BOOST, _BOOST, _TREES, "linear", "kernel", "neural_network") if name in names]
     drawn = [name for name in drawn if _suits(Candidate(name, {}), facts)]
     random = np.random.default_rng(seed)
     while drawn:
-        yield _bounded(_draw(str(random.choice(drawn)), facts, leader(), random), facts)
+        yield _bounded(_draw(str(random.choice(drawn)), facts, leader(), random), facts, leader())
 
 
-def _bounded(candidate: Candidate, facts: Facts) -> Candidate:
+def _bounded(candidate: Candidate, facts: Facts, leader: Leader | None) -> Candidate:
     """With a bound on what it grows, the fewer iterations the larger each step; and a solver that ends in time."""
     if candidate.estimator in ("linear", "kernel") and facts.trees > 1:
         # The default's steps grow with the cube of features times classes.
@@ -147,7 +166,8 @@ def _bounded(candidate: Candidate, facts: Facts) -> Candidate:
     if not candidate.family.grows:
         return candidate
     iterations = facts.iterations(int(candidate.parameters["max_leaf_nodes"]))
-    rate = max(float(candidate.parameters["learning_rate"]), STEPS_TO_LEARN / iterations)
+    steps = min(leader.steps if leader else 0.0, FASTEST * iterations)
+    rate = max(float(candidate.parameters["learning_rate"]), max(STEPS_TO_LEARN, steps) / iterations)
     return replace(candidate, parameters={**candidate.parameters, "learning_rate": rate, "max_iter": iterations})
 
 
@@ -166,7 +186,7 @@ def _suits(candidate: Candidate, facts: Facts) -> bool:
     return has_codes and has_sign and facts.rows <= candidate.family.most_rows
 
 
-def _draw(name: str, facts: Facts, leader: Candidate | None, random: np.random.Generator) -> Candidate:
+def _draw(name: str, facts: Facts, leader: Leader | None, random: np.random.Generator) -> Candidate:
     if name == _TREES:
         leaf, share = int(random.choice([1, 2, 3, 5, 10, 20])), float(random.choice([0.2, 0.4, 0.7, 1.0]))
         return Candidate(name, {"min_samples_leaf": leaf, "max_features": share}, is_drawn=True)
@@ -181,7 +201,7 @@ def _draw(name: str, facts: Facts, leader: Candidate | None, random: np.random.G
         layers = (width, width // 2) if random.random() < 0.7 else (width,)
         return Candidate(name, {**_NETWORK, "hidden_layer_sizes": layers, "alpha": alpha}, is_drawn=True)
     if leader and random.random() < NEAR_LEADER:
-        return _near(leader, random)
+        return _near(leader.candidate, random)
     parameters: Parameters = {
         "learning_rate": _between(*RATES, random),
         **{name: steps[int(random.integers(len(steps)))] for name, steps in BOOSTING.items()},

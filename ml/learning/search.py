@@ -131,7 +131,15 @@ def _require_known(prediction: Prediction) -> None:
 def _folds(dataset: Dataset, split: Split, prediction: Prediction) -> list[Fold]:
     rows = max(FEWEST_ROWS, int(ROWS_PER_SECOND * prediction.search.seconds))
     enough = next((folds for more_than, folds in ENOUGH_FOLDS if len(split.train) > more_than), len(split.folds))
-    return [(thin(dataset, learn, rows), thin(dataset, judge, MOST_JUDGED)) for learn, judge in split.folds[:enough]]
+    return [_thinned(dataset, learn, judge, rows) for learn, judge in split.folds[:enough]]
+
+
+def _thinned(dataset: Dataset, learn: Rows, judge: Rows, most: int) -> Fold:
+    """A fold of fewer rows; none to judge by is of a class that it can not learn: such rows tell nothing."""
+    learn, judge = thin(dataset, learn, most), thin(dataset, judge, MOST_JUDGED)
+    if dataset.classes:
+        judge = judge[np.isin(dataset.known_target[judge], dataset.known_target[learn])]
+    return learn, judge
 
 
 def _facts(dataset: Dataset, folds: Sequence[Fold], prediction: Prediction, race: Race) -> Facts:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.learning.blend import weigh
-from ml.learning.candidates import Candidate
+from ml.learning.candidates import Candidate, Leader
 from ml.learning.portfolio import Parameters
 from ml.learning.scorers import Judge
 
@@ -73,10 +73,11 @@ class Standings:
         """The trial of the highest score."""
         return max(self.tried, key=lambda tried: tried.trial.score)
 
-    def leader(self) -> Candidate | None:
+    def leader(self) -> Leader | None:
         """The best boosting so far."""
         boostings = [tried for tried in self.tried if tried.candidate.family.grows]
-        return max(boostings, key=lambda tried: tried.trial.score).candidate if boostings else None
+        best = max(boostings, key=lambda tried: tried.trial.score, default=None)
+        return Leader(best.candidate, best.iterations) if best else None
 
     def blend(self) -> list[tuple[Tried, float]]:
         """The trials with their weights that would be blended now."""

@@ -89,6 +89,8 @@ TEMPTING: dict[str, Callable[[], pd.DataFrame]] = {
     "few levels": lambda: few_levels(3, 5),
     "sparse levels": lambda: few_levels(4, 6),
     "many levels": lambda: many_levels(),
+    "numbered grid": lambda: numbered_grid(),
+    "coarse stays": lambda: coarse_stays(),
 }
 
 
@@ -105,6 +107,24 @@ def many_levels() -> pd.DataFrame:
     teacher = random.choice(300, 18_000, p=random.dirichlet(np.ones(300)))
     frame = table(random.normal(size=(len(teacher), 2)), random.normal(size=300)[teacher] + random.normal(size=18_000))
     return frame.assign(teacher=pd.Series(teacher).map("teacher {}".format))
+
+
+def numbered_grid() -> pd.DataFrame:
+    """Grades from 1 to 10 that most have the lowest of, beside a number of the row, in which none lie near."""
+    random = np.random.default_rng(3)
+    is_ill = random.random(600) < 0.35
+    grades = np.where(is_ill[:, None], random.integers(2, 11, (600, 9)), 1 + (random.random((600, 9)) < 0.25))
+    return table(np.column_stack([grades, random.permutation(1_000_000)[:600]]), is_ill.astype(int))
+
+
+def coarse_stays() -> pd.DataFrame:
+    """Stays in hospitals: coarse features, some of which say the same, and days that differ among those alike."""
+    random = np.random.default_rng(4)
+    kind, hospital = random.choice(3, 1500, p=[0.7, 0.2, 0.1]), random.integers(0, 50, 1500)
+    flags = random.random((1500, 3)) < 0.15
+    features = [flags, kind, kind == 0, kind == 1, kind == 2, hospital]
+    frame = table(np.column_stack(features), 1 + random.geometric(0.12, 1500))
+    return frame.assign(hospital=pd.Series(hospital).map("hospital {}".format))
 
 
 def with_copy(frame: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pytest
 from ml.declaration import Search
 from ml.learning import race as racing
 from ml.learning.budget import Budget
-from ml.learning.candidates import Candidate, Facts, candidates
+from ml.learning.candidates import Candidate, Facts, Leader, candidates
 from ml.learning.dataset import split_rows
 from ml.learning.fitting import FoldFit
 from ml.learning.race import Race
@@ -126,11 +126,24 @@ def test_only_wanted_estimators_are_tried() -> None:
 
 def test_some_drawn_boostings_are_near_to_the_leader() -> None:
     leader = Candidate("hist_gradient_boosting", {"learning_rate": 0.05, "max_leaf_nodes": 16, "max_iter": 7}, "codes")
-    upcoming = candidates(FACTS, ("hist_gradient_boosting",), 0, lambda: leader)
+    upcoming = candidates(FACTS, ("hist_gradient_boosting",), 0, lambda: Leader(leader, 3))
     drawn = [candidate for candidate in (next(upcoming) for _ in range(60)) if candidate.is_drawn]
     near = [one for one in drawn if one.style == "codes" and one.parameters["max_leaf_nodes"] in (10, 16, 24)]
     assert len(drawn) / 4 < len(near) < len(drawn)
     assert all(one.parameters["max_iter"] > 7 for one in drawn)
+
+
+def test_after_a_leader_that_was_cut_short_all_take_larger_steps() -> None:
+    def rates(iterations: int) -> list[float]:
+        leader = Candidate("hist_gradient_boosting", {"learning_rate": 0.06, "max_leaf_nodes": 16, "max_iter": 400})
+        upcoming = candidates(FACTS, ("hist_gradient_boosting",), 0, lambda: Leader(leader, iterations))
+        return [next(upcoming).parameters["learning_rate"] for _ in range(40)]
+
+    unhurried, hurried = rates(200), rates(400)
+    assert min(unhurried) < 0.06
+    assert min(hurried) > 2 * min(unhurried)
+    assert max(hurried) <= 0.3
+    assert all(fast >= slow for fast, slow in zip(hurried[:5], unhurried[:5], strict=True))
 
 
 def test_what_grows_is_bounded_by_the_size_of_the_data() -> None:

@@ -50,6 +50,22 @@ def test_a_number_of_trials_repeats_exactly() -> None:
     assert np.array_equal(*outputs)
 
 
+def test_rows_of_a_class_that_a_fold_can_not_learn_judge_nobody() -> None:
+    random = np.random.default_rng(0)
+    x = random.normal(size=(240, 3))
+    y = np.where(x[:, 0] > 0, "high", "low").astype(object)
+    y[7] = "once"
+    frame = pd.DataFrame({"customer": np.arange(240), "a": x[:, 0], "b": x[:, 1], "c": x[:, 2], "y": y})
+    prediction = declare(target="y", entity=("customer",), as_of=None, horizon=None, search=Search(2.0, trials=2))
+    dataset = make_dataset(frame, prediction, dict.fromkeys("abc", "number"))
+    result = found(dataset, replace(prediction, metric="neg_log_loss"))
+    assert 7 not in result.validation.rows
+    assert result.best.score > -0.3
+    chances = predict_output(result.final, dataset.features, "classification", 3)
+    assert np.allclose(chances.sum(axis=1), 1.0)
+    assert chances[7, dataset.classes.index("once")] > chances[8, dataset.classes.index("once")]
+
+
 def test_the_best_trial_has_the_best_score() -> None:
     result = found(churn(), declare(search=Search(2.0, trials=6)))
     assert result.best.score == max(trial.score for trial in result.trials)

@@ -1,6 +1,6 @@
 import numpy as np
 
-from ml.learning.candidates import Candidate
+from ml.learning.candidates import Candidate, Leader
 from ml.learning.scorers import Judge
 from ml.learning.standings import BEST_BLENDED, Standings, Trial, Tried
 
@@ -39,5 +39,5 @@ def test_the_blend_follows_what_is_added() -> None:
 def test_the_leader_is_the_best_boosting() -> None:
     error = np.random.default_rng(1).normal(size=300)
     found = standings(("linear", Y), ("hist_gradient_boosting", Y + 2 * error), ("hist_gradient_boosting", Y + error))
-    assert found.leader() == found.tried[2].candidate
+    assert found.leader() == Leader(found.tried[2].candidate, None)
     assert standings(("linear", Y)).leader() is None
