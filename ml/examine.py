@@ -13,6 +13,7 @@ from ml import ledger
 from ml.declaration import Prediction
 from ml.errors import DataError
 from ml.learning import readiness
+from ml.learning.cores import linear_algebra_on_one_core
 from ml.learning.curve import learning_curve
 from ml.learning.dataset import Dataset, make_dataset, split_rows
 from ml.learning.evidence import Evidence
@@ -83,7 +84,8 @@ def examine(checked: Checked, warehouse: Warehouse) -> Checked:
     except DataError as error:
         return replace(checked, findings=(*checked.findings, Finding("error", "split", str(error))), periods=periods)
     evidence = Evidence(closed, _opened(checked, warehouse), split, prediction)
-    found = [*checked.findings, *find_leaks(evidence), *_ready(evidence, counts)]
+    with linear_algebra_on_one_core():  # quick models are fitted on all cores at once
+        found = [*checked.findings, *find_leaks(evidence), *_ready(evidence, counts)]
     return replace(checked, findings=tuple(sorted(found, key=lambda one: LEVELS.index(one.level))), periods=periods)
 
 

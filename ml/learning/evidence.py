@@ -34,6 +34,7 @@ Array = NDArray[np.float64]
 
 LEARN_ROWS, JUDGE_ROWS = 6_000, 2_000  # of each fold: enough to tell 1 % of skill, and quick
 SMALL_ROWS = 2_000  # up to here bagged trees and lines are both tried: boosting needs more
+ITERATIONS, LEAST_ITERATIONS, STEPS = 40, 15, 6.0  # of the quick boosting; learning rate times iterations
 LEAVES, LEAF_ROWS = 32, 5  # of the tree on one feature
 PERIOD_ROWS = 1_500  # of each period: distances of 0.1 are told from chance
 PERIODS = 6  # closed periods looked back upon
@@ -172,7 +173,7 @@ class Evidence:
         task, classes = self.prediction.task, len(self.dataset.classes)
         y = target[learn].astype(np.intp) if classes else target[learn]
         try:
-            fitted = _pipeline(kind, kinds, task).fit(features.iloc[learn], y)
+            fitted = _pipeline(kind, kinds, task, classes).fit(features.iloc[learn], y)
         except ValueError:  # no feature varies in these rows, or they hold one class only
             return np.tile(self.targets[learn].mean(axis=0), (len(judge), 1))
         given = predict_output(fitted, features.iloc[judge], task, classes)
@@ -234,16 +235,24 @@ def level_outputs(levels: NDArray[np.object_], targets: Array, folds: Sequence[F
     return np.vstack(parts)
 
 
-def _pipeline(kind: str, kinds: dict[str, str], task: str) -> Pipeline:
+def _pipeline(kind: str, kinds: dict[str, str], task: str, classes: int) -> Pipeline:
     """A quick pipeline: boosting, bagging (of extremely randomised trees), or a line."""
     is_regression = task == "regression"
     style = "linear" if kind == "line" else "tree"
     if kind == "boosting":
         boosting = HistGradientBoostingRegressor if is_regression else HistGradientBoostingClassifier
-        model = boosting(learning_rate=0.15, max_iter=40, max_leaf_nodes=12, early_stopping=False, random_state=0)
+        # Each iteration grows a tree for each of several classes: they learn in fewer, larger steps.
+        iterations = max(ITERATIONS * 2 // max(classes, 2), LEAST_ITERATIONS)
+        model = boosting(
+            learning_rate=STEPS / iterations,
+            max_iter=iterations,
+            max_leaf_nodes=12,
+            early_stopping=False,
+            random_state=0,
+        )
     elif kind == "bagging":
         trees = ExtraTreesRegressor if is_regression else ExtraTreesClassifier
         model = trees(n_estimators=60, min_samples_leaf=2, max_features=0.5, random_state=0)
     else:
-        model = Ridge(10.0) if is_regression else LogisticRegression(C=0.3, max_iter=300)
+        model = Ridge(10.0) if is_regression else LogisticRegression(C=0.3, max_iter=100)
     return make_pipeline(make_encoder(kinds, style, task), model)
