@@ -107,7 +107,7 @@ def find_paths(population: Population, graph: Graph) -> Paths:
     """The tables that a population reaches, to depth 3."""
     found = Paths()
     start = graph.tables[population.node["unique_id"]]
-    found.parents = list(_parents("population", start, graph, DEPTH, "", ""))
+    found.parents = list(_parents("population", start, graph, DEPTH, "", "", set()))
     anchors = [Anchor(start, population.entity, 0, " and ".join(population.entity))]
     for parent in found.parents:
         columns = parent.key.columns
@@ -142,8 +142,10 @@ def _rank(view: View) -> tuple[bool, bool]:
     return not view.is_near, not same
 
 
-def _parents(via: str, table: Table, graph: Graph, depth: int, prefix: str, path: str) -> Iterator[Parent]:
-    """The parents of a table, and theirs."""
+def _parents(
+    via: str, table: Table, graph: Graph, depth: int, prefix: str, path: str, taken: set[str]
+) -> Iterator[Parent]:
+    """The parents of a table, and theirs, each by an alias that is not taken; case does not count."""
     keys = graph.parents(table.id)
     for key in keys:
         parent = graph.tables[key.parent]
@@ -153,10 +155,13 @@ def _parents(via: str, table: Table, graph: Graph, depth: int, prefix: str, path
         is_unclear = len(alike) > 1 or parent.id == table.id
         own = "_".join((*key.columns, named(parent))) if is_unclear else named(parent)
         alias = f"{prefix}__{own}" if prefix else own
+        while alias.lower() in taken:
+            alias += "_"
+        taken.add(alias.lower())
         words = f"{path} → {parent.name}" if path else f"{', '.join(key.columns)} → {parent.name}"
         yield Parent(alias, parent, key, via, DEPTH - depth + 1, words)
         if depth > 1 and parent.id != table.id:
-            yield from _parents(alias, parent, graph, depth - 1, alias, words)
+            yield from _parents(alias, parent, graph, depth - 1, alias, words, taken)
 
 
 def _views(population: Population, anchors: list[Anchor], graph: Graph, notes: list[str]) -> Iterator[View]:
@@ -226,7 +231,7 @@ def _view(
     """The events of a table with the parents that tell more of them; none if nothing says when they happened."""
     others = [
         parent
-        for parent in _parents("events", table, graph, 1, "", "")
+        for parent in _parents("events", table, graph, 1, "", "", {one.alias.lower() for one in between})
         if parent.table.id != anchor.table.id and all(parent.table.id != one.table.id for one in between)
     ]
     known = [*between, *others]

@@ -59,6 +59,12 @@ class OddTable:
     rows: int
     clock: str | None
     clock_type: str
+    is_source: bool
+
+    @property
+    def reference(self) -> str:
+        """As dbt names it."""
+        return f"source('raw', '{self.name}')" if self.is_source else f"ref('{self.name}')"
 
 
 class OddProject:
@@ -101,12 +107,15 @@ class OddProject:
             rows=self._one((30, 100, 300)),
             clock=self._one((*CLOCKS, None)),
             clock_type=self._one(CLOCK_TYPES),
+            is_source=self._one((True, False)),
         )
 
     def _write(self) -> None:
         (self.directory / "models").mkdir(parents=True)
         with self._opened() as database:
-            models = [self._fill(table, database) for table in self.tables] + [self._populate(database)]
+            told = {table: self._fill(table, database) for table in self.tables}
+            models = [one for table, one in told.items() if not table.is_source] + [self._populate(database)]
+        sources = [one for table, one in told.items() if table.is_source]
         files = {
             "dbt_project.yml": {
                 "name": "odd",
@@ -115,7 +124,7 @@ class OddProject:
                 "flags": {"send_anonymous_usage_stats": False},
             },
             "profiles.yml": {"odd": {"target": "dev", "outputs": {"dev": {"type": "duckdb", "path": "odd.duckdb"}}}},
-            "models/odd.yml": {"models": models},
+            "models/odd.yml": {"models": models, "sources": [{"name": "raw", "schema": "main", "tables": sources}]},
         }
         for path, content in files.items():
             (self.directory / path).write_text(yaml.safe_dump(content, allow_unicode=True))
@@ -132,7 +141,8 @@ class OddProject:
             name = self._free(columns, (f"{parent.name}Id", "ParentId", "owner", parent.key))
             of_type = self._one((parent.key_type, parent.key_type, "VARCHAR"))
             columns[name] = f"({{h}} % {parent.rows + 5})::{of_type}"  # some lead nowhere
-            told.append({"name": name, "data_tests": [_relation(parent)]})
+            is_constraint = not table.is_source and self._one((True, False))
+            told.append({"name": name, **(_constraint(parent) if is_constraint else _relation(parent))})
         for _ in range(int(self.random.integers(7))):
             name, of_type = self._free(columns, COLUMNS), self._one(list(VALUES))
             columns[name] = f"({VALUES[of_type]})::{of_type}"
@@ -152,7 +162,7 @@ class OddProject:
         database.execute(f"create or replace table pop_odd as select distinct on ({named}) * from pop_odd")
         task = "regression" if of_type.startswith("DECIMAL") else "classification"
         meta = {"target": "target", "task": task, "entity": keys, "as_of": "as_of", "horizon": "28 days"}
-        told = [{"name": key, "data_tests": [_relation(table)]} for key, table in zip(keys, entities, strict=True)]
+        told = [{"name": key, **_relation(table)} for key, table in zip(keys, entities, strict=True)]
         return {"name": "pop_odd", "config": {"meta": {"martlet": meta}}, "columns": told}
 
     def _create(self, name: str, columns: dict[str, str], rows: int, database: duckdb.DuckDBPyConnection) -> None:
@@ -179,7 +189,11 @@ class OddProject:
 
 
 def _relation(parent: OddTable) -> dict[str, object]:
-    return {"relationships": {"arguments": {"to": f"ref('{parent.name}')", "field": parent.key}}}
+    return {"data_tests": [{"relationships": {"arguments": {"to": parent.reference, "field": parent.key}}}]}
+
+
+def _constraint(parent: OddTable) -> dict[str, object]:
+    return {"constraints": [{"type": "foreign_key", "to": parent.reference, "to_columns": [parent.key]}]}
 
 
 def _quoted(name: str) -> str:
