@@ -12,7 +12,6 @@ import yaml
 from tests.ml.conftest import Place
 
 T = TypeVar("T")
-NO_TELEMETRY = {"send_anonymous_usage_stats": False}
 BEGIN, DAYS = "timestamp '2020-01-01'", 700
 # Among them words of SQL, and names that queries of features use themselves.
 TABLES = ("users", "Posts", "orderItems", "Order", "group", "events", "keyed", "now_", "Häuser", "stg_shop__visits")
@@ -37,7 +36,7 @@ VALUES = {
     "BLOB": "'x'",
     "TIME": "time '01:02:03'",
     "HUGEINT": "({h} % 9) * 100000000000000000000",
-    "UUID": "uuid()",
+    "UUID": "md5(({h})::varchar)",
     "ENUM('x', 'y', 'z')": "['x', 'y', 'z'][(1 + {h} % 3)::integer]",
     "INTERVAL": "interval 1 day",
     "FLOAT": "null",
@@ -160,7 +159,7 @@ class OddProject:
         self._create("pop_odd", columns, 500, database)
         named = ", ".join(map(_quoted, [*keys, "as_of"]))
         database.execute(f"create or replace table pop_odd as select distinct on ({named}) * from pop_odd")
-        task = "regression" if of_type.startswith("DECIMAL") else "classification"
+        task = "regression" if of_type == "DOUBLE" else "classification"
         meta = {"target": "target", "task": task, "entity": keys, "as_of": "as_of", "horizon": "28 days"}
         told = [{"name": key, **_relation(table)} for key, table in zip(keys, entities, strict=True)]
         return {"name": "pop_odd", "config": {"meta": {"martlet": meta}}, "columns": told}
