@@ -47,7 +47,7 @@ def duplicated_rows(evidence: Evidence) -> Iterator[Finding]:
     if is_copy.sum() < FEW_COPIES or share < TOLD_SHARE:
         return
     alike = _equal_rows(columns, learn, judge[is_copy])
-    if np.mean(found[is_copy] / alike) < SAME_OUTCOME or _is_chance(columns, [target], learn, judge, is_copy):
+    if np.mean(found[is_copy] / alike) < SAME_OUTCOME or _is_chance(columns, [target], learn, judge, found, is_copy):
         return
     yield Finding(
         "error" if share >= FORBIDDEN_SHARE else "warning",
@@ -131,14 +131,22 @@ def _is_grid(evidence: Evidence, near: _Nearness, learn: Rows, judge: Rows) -> b
     moving = [name for name in columns if name not in equal]
     if not equal or not moving or _nearness(evidence, moving, learn, judge).is_unlikely:
         return False
-    return _is_chance([columns[name] for name in equal], [], learn, judge, near.close)
+    coarse = [columns[name] for name in equal]
+    return _is_chance(coarse, [], learn, judge, _equal_rows(coarse, learn, judge), near.close)
 
 
 def _is_chance(
-    columns: Sequence[Hashes], kept: Sequence[Hashes], learn: Rows, judge: Rows, alike: NDArray[np.bool_]
+    columns: Sequence[Hashes],
+    kept: Sequence[Hashes],
+    learn: Rows,
+    judge: Rows,
+    found: NDArray[np.intp],
+    alike: NDArray[np.bool_],
 ) -> bool:
-    """Whether many more rows are alike if a quarter of the columns is left out, of those alike already or of others."""
-    found = _equal_rows([*kept, *columns], learn, judge)
+    """Whether many more rows are alike if a quarter of the columns is left out, of those alike already or of others.
+
+    `found` is how many learned rows equal each judged one in all columns, those that are kept included.
+    """
     fewer = len(columns) - max(len(columns) // 4, 1)
     if not fewer:
         return False
