@@ -65,8 +65,8 @@ def workers(count: int, *, are_processes: bool = False) -> Iterator[Submit]:
 
 
 def _quietly(work: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
-    """The result of a call without its warnings: another process does not know that they are not wanted."""
-    with warnings.catch_warnings():
+    """The result of a call without its warnings, on one core: another process does not know that this is wanted."""
+    with warnings.catch_warnings(), linear_algebra_on_one_core():
         warnings.simplefilter("ignore")
         return work(*arguments)
 

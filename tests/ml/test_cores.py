@@ -59,6 +59,18 @@ def test_processes_work_beside_this_one_and_keep_warnings_to_themselves(capfd: p
     assert "not wanted" not in capfd.readouterr().err
 
 
+def _threads_of_linear_algebra() -> set[int]:
+    import numpy as np
+
+    np.linalg.norm(np.ones((2, 2)) @ np.ones((2, 2)))  # loads it
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
+def test_linear_algebra_in_a_process_keeps_to_one_core() -> None:
+    with workers(1, are_processes=True) as submit:
+        assert submit(_threads_of_linear_algebra).result() == {1}
+
+
 def test_an_error_in_a_process_comes_through() -> None:
     with pytest.raises(ZeroDivisionError), workers(1, are_processes=True) as submit:
         submit(divmod, 1, 0).result()
