@@ -11,6 +11,7 @@ from ml.examine import Checked, examine
 from ml.learning.encode import MOST_LEVELS
 from ml.learning.findings import Finding
 from ml.learning.scorers import fits
+from ml.learning.words import MANY_LEVELS, SEVERAL_WORDS
 from ml.warehouse import Column, Warehouse
 from ml.words import nearest
 
@@ -118,6 +119,9 @@ def _counts(
         parts.append(f"count({quote(name)}) as {quote('known ' + name)}")
         if kind == "category":
             parts.append(f"approx_count_distinct({quote(name)}) as {quote('levels ' + name)}")
+            text = f"trim(cast({quote(name)} as varchar))"
+            words = f"avg(length({text}) - length(replace({text}, ' ', '')) + 1)"
+            parts.append(f"{words} as {quote('words ' + name)}")
     for name in (*kinds, prediction.target):
         test = _is_infinite(columns[name], quote(name))
         if test:
@@ -221,7 +225,9 @@ def _feature_findings(kinds: Mapping[str, str], counts: pd.Series) -> Iterator[F
         if counts["rows"] and not counts["known " + name]:
             yield Finding("warning", "features", f"'{name}' is null in every row.", name)
         levels = int(counts.get("levels " + name, 0))
-        if levels > MOST_LEVELS:
+        if levels > MANY_LEVELS and counts["words " + name] >= SEVERAL_WORDS:
+            yield Finding("info", "features", f"'{name}' is free text: its words are read.", name)
+        elif levels > MOST_LEVELS:
             words = f"'{name}' is a text of about {levels} levels: the rarest are learned as one. Group it in SQL, or "
             yield Finding("warning", "features", f"{words}add it to `exclude`.", name, levels, MOST_LEVELS)
     for count, rows in counts.items():

@@ -81,7 +81,7 @@ def _own(population: Population, graph: Graph, values: Values) -> Iterator[Featu
         if column.name in held or column.kind not in ("number", "boolean", "category"):
             continue
         most = MOST_LEVELS if column.kind == "category" else FEW_LEVELS if column.name in keys else None
-        if most is None or values.distinct(start, column.name) <= most:
+        if most is None or values.distinct(start, column.name) <= most or values.has_words(start, column.name):
             words = start.descriptions.get(column.name) or f"{column.name} of the population."
             yield Feature(
                 column.name, f"keyed.{identifier(column.name)}", column.kind, _sentence(words), population.model
@@ -126,10 +126,12 @@ def _attributes(graph: Graph, paths: Paths, values: Values) -> Iterator[Feature]
                     reads=reads,
                     is_age=True,
                 )
-            elif kind != "category" or 1 < values.distinct(parent.table, column) <= MOST_LEVELS:
+                continue
+            are_levels = kind != "category" or 1 < values.distinct(parent.table, column) <= MOST_LEVELS
+            if are_levels or values.has_words(parent.table, column):
                 read = values.finite(parent.table, column, read)
                 yield Feature(f"{parent.alias}_{column}", read, kind, _sentence(words), parent.path, reads=reads)
-            elif values.is_free_text(parent.table, column):
+            if not are_levels and values.is_free_text(parent.table, column):
                 length, words = f"length(cast({read} as varchar))", f"Length of {column} of {parent.table.name}."
                 yield Feature(f"{parent.alias}_{column}_length", length, "number", words, parent.path, reads=reads)
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,8 @@ from sklearn.metrics import log_loss, mean_squared_error
 
 from ml.features.candidates import Feature
 from ml.learning.cores import in_threads
-from ml.learning.encode import make_encoder
+from ml.learning.encode import FeatureEncoder, make_encoder
+from ml.learning.words import Texts
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -26,6 +28,7 @@ ALIKE = 0.98  # rank correlation from which on two features say the same
 COMPARED = 4_000  # rows that correlations are computed on
 SHADOWS = 20  # shuffled features: what chance alone makes of a feature
 ITERATIONS = 120
+READING = 60.0  # seconds of a search's budget, whose share for texts is enough here
 ENOUGH = 0.002  # share of the loss that more features must save
 
 
@@ -89,11 +92,9 @@ def choose(
     usable = [feature for feature in features if frame[feature.name].nunique() > 1 or _varies(frame[feature.name])]
     kinds = {feature.name: feature.kind for feature in usable}
     judge = _Judge(frame, kinds, target, folds, task)
-    gains = judge.gains(list(kinds), shadows=SHADOWS)
+    beyond = judge.beyond_chance(list(kinds)).sort_values(ascending=False, kind="stable")
     progress(0.5, f"{len(usable)} candidates ranked")
-    by_chance = float(np.quantile(gains[[name for name in gains.index if name.startswith("\0")]], 0.9))
-    real = gains[[name for name in gains.index if not name.startswith("\0")]].sort_values(ascending=False)
-    ranked = _unlike(frame, kinds, [str(name) for name in real.index[real > by_chance]])
+    ranked = _unlike(frame, kinds, [str(name) for name in beyond.index[beyond > 0]])
     if not ranked:
         return [], 0.0
     best: tuple[float, pd.Series] | None = None
@@ -146,16 +147,24 @@ class _Judge:
         self, frame: pd.DataFrame, kinds: dict[str, str], target: Array, folds: Sequence[Fold], task: str
     ) -> None:
         self.frame, self.kinds, self.target, self.folds, self.task = frame, kinds, target, folds, task
+        classes = 0 if task == "regression" else int(target.max()) + 1
+        self.texts = Texts(frame, target, kinds, classes, rows=len(frame), seconds=READING)
 
-    def gains(self, names: Sequence[str], shadows: int) -> pd.Series:
-        """Each feature's share of the loss that splits on it save; shadows' names begin with a null character."""
-        shares = in_threads(lambda fold: self._fit(names, fold, shadows)[1], list(self.folds))
-        return pd.concat(shares, axis=1).mean(axis=1)
+    def beyond_chance(self, names: Sequence[str]) -> pd.Series:
+        """Each feature's share of the loss that splits on it save, less what as many shuffled columns might."""
+        fits = in_threads(lambda fold: self._fit(names, fold, SHADOWS), list(self.folds))
+        shares = pd.concat([fit.by_source().sum() for fit in fits], axis=1).mean(axis=1)
+        widths = pd.concat([fit.by_source().size() for fit in fits], axis=1).mean(axis=1)
+        by_chance = float(np.quantile(shares[[name for name in shares.index if name.startswith("\0")]], 0.9))
+        beyond: pd.Series = (shares - widths * by_chance).reindex(names, fill_value=0.0)
+        return beyond
 
     def judged(self, names: Sequence[str]) -> tuple[float, pd.Series]:
         """The mean loss on validation rows, and each feature's share of the gain."""
-        fits = in_threads(lambda fold: self._fit(names, fold, 0), list(self.folds))
-        return float(np.mean([loss for loss, _ in fits])), pd.concat([gain for _, gain in fits], axis=1).mean(axis=1)
+        fits = in_threads(lambda fold: self._fit(names, fold), list(self.folds))
+        losses = [self._loss(fit, fold) for fit, fold in zip(fits, self.folds, strict=True)]
+        shares = [fit.by_source().sum().reindex(names, fill_value=0.0) for fit in fits]
+        return float(np.mean(losses)), pd.concat(shares, axis=1).mean(axis=1)
 
     def constant_loss(self) -> float:
         """The mean loss of telling every row the same: the mean, or the shares of the classes."""
@@ -169,30 +178,20 @@ class _Judge:
                 losses.append(float(-np.mean(np.log(shares[later.astype(np.intp)]))))
         return float(np.mean(losses))
 
-    def _fit(self, names: Sequence[str], fold: Fold, shadows: int) -> tuple[float, pd.Series]:
-        kinds = {name: self.kinds[name] for name in names}
-        encoder = make_encoder(kinds, "tree", self.task)
-        features, y = self.frame[list(names)], self.target
-        train = encoder.fit_transform(features.iloc[fold.train], y[fold.train])
+    def _fit(self, names: Sequence[str], fold: Fold, shadows: int = 0) -> "_Fit":
+        encoder = make_encoder({name: self.kinds[name] for name in names}, "tree", self.task)
+        features, y = self.frame[list(names)].iloc[fold.train], self.target[fold.train]
+        train = encoder.fit_transform(features, y, self.texts.learn(fold.train, names))
         random = np.random.default_rng(0)
         copied = random.integers(train.shape[1], size=shadows)
-        shuffled = [random.permutation(train[:, place]) for place in copied]
-        matrix = np.column_stack([train, *shuffled])
-        model = self._boosting(matrix.shape[1]).fit(matrix, y[fold.train])
+        matrix = np.column_stack([train, *(random.permutation(train[:, place]) for place in copied)])
+        model = self._boosting(matrix.shape[1]).fit(matrix, y)
+        gains = np.zeros(matrix.shape[1])
+        for tree in (tree for trees in model._predictors for tree in trees):
+            nodes = tree.nodes[tree.nodes["is_leaf"] == 0]
+            np.add.at(gains, nodes["feature_idx"], nodes["gain"])
         sources = [*encoder.sources_, *(f"\0{place}" for place in range(shadows))]
-        gains = pd.Series(0.0, index=[*names, *(f"\0{place}" for place in range(shadows))])
-        for trees in model._predictors:
-            for tree in trees:
-                nodes = tree.nodes[tree.nodes["is_leaf"] == 0]
-                np.add.at(
-                    gains.to_numpy(),
-                    gains.index.get_indexer(pd.Index([sources[place] for place in nodes["feature_idx"]])),
-                    nodes["gain"],
-                )
-        if shadows:
-            return 0.0, gains / (gains.sum() or 1.0)
-        valid = encoder.transform(features.iloc[fold.valid])
-        return self._loss(model, valid, y[fold.valid]), gains / (gains.sum() or 1.0)
+        return _Fit(encoder, model, pd.Series(gains / (gains.sum() or 1.0), index=sources))
 
     def _boosting(self, width: int) -> HistGradientBoostingClassifier | HistGradientBoostingRegressor:
         kind = HistGradientBoostingRegressor if self.task == "regression" else HistGradientBoostingClassifier
@@ -207,14 +206,26 @@ class _Judge:
             random_state=0,
         )
 
-    def _loss(
-        self, model: HistGradientBoostingClassifier | HistGradientBoostingRegressor, matrix: Array, y: Array
-    ) -> float:
+    def _loss(self, fit: "_Fit", fold: Fold) -> float:
+        y = self.target[fold.valid]
+        matrix = fit.encoder.transform(self.frame[list(fit.encoder.kinds)].iloc[fold.valid])
         if self.task == "regression":
-            return float(np.sqrt(mean_squared_error(y, model.predict(matrix))))
-        return float(
-            log_loss(y, _all_classes(model, matrix, int(self.target.max()) + 1), labels=np.unique(self.target))
-        )
+            return float(np.sqrt(mean_squared_error(y, fit.model.predict(matrix))))
+        chances = _all_classes(fit.model, matrix, int(self.target.max()) + 1)
+        return float(log_loss(y, chances, labels=np.unique(self.target)))
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """A boosting on a fold, and the share that each column of its matrix has in what splits save."""
+
+    encoder: FeatureEncoder
+    model: HistGradientBoostingClassifier | HistGradientBoostingRegressor
+    shares: pd.Series
+
+    def by_source(self) -> Any:  # noqa: ANN401 -- pandas' groups have no public type
+        """The shares grouped by the feature that a column comes from; shadows' names begin with a null character."""
+        return self.shares.groupby(level=0)
 
 
 def _all_classes(model: HistGradientBoostingClassifier, matrix: Array, classes: int) -> Array:

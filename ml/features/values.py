@@ -3,11 +3,13 @@
 from dataclasses import dataclass, field
 
 from ml.features.graph import Table
+from ml.learning.words import SEVERAL_WORDS
 from ml.warehouse import Warehouse
 
 SAMPLED = 300_000  # rows that levels are counted on
 MOST_TEXTS = 50_000  # different ones that are counted; more are free text
 MOSTLY = 0.9  # share of the rows that have a value of their own
+WORDY = 10_000  # rows that words are counted on
 
 
 @dataclass
@@ -17,6 +19,7 @@ class Values:
     warehouse: Warehouse
     _counted: dict[str, dict[str, int]] = field(default_factory=dict)
     _levels: dict[tuple[str, str], list[tuple[str, float]]] = field(default_factory=dict)
+    _words: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def rows(self, table: Table) -> int:
         """The number of rows of a table."""
@@ -26,8 +29,23 @@ class Values:
         """About how many different values a column holds; nulls don't count."""
         return self._counts(table)[column]
 
+    def has_words(self, table: Table, column: str) -> bool:
+        """Whether a text has several words, which a training reads (see `ml.learning.words`)."""
+        where = (table.id, column)
+        if table.columns[column].kind != "category":
+            return False
+        if where not in self._words:
+            quoted = self.warehouse.quote(column)
+            text = f"trim(cast({quoted} as varchar))"
+            found = self.warehouse.query(
+                f"select avg(length({text}) - length(replace({text}, ' ', '')) + 1) as words "
+                f"from (select {quoted} from {table.relation} where {quoted} is not null limit {WORDY}) as rows"
+            )
+            self._words[where] = float(found["words"].fillna(0.0)[0])
+        return self._words[where] >= SEVERAL_WORDS
+
     def is_free_text(self, table: Table, column: str) -> bool:
-        """Whether a text is another in nearly every row: of it, only its length is told."""
+        """Whether a text is another in nearly every row: its levels say nothing."""
         distinct = self.distinct(table, column)
         return distinct > MOST_TEXTS or distinct >= MOSTLY * self.rows(table)
 

@@ -1,7 +1,7 @@
 """Turns features into numbers for an estimator. Everything is learned in `fit`; a scored batch teaches nothing."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,9 @@ from sklearn.impute import SimpleImputer
 from sklearn.model_selection import KFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
+
+if TYPE_CHECKING:
+    from ml.learning.words import TextEncoder, Words
 
 STYLES = ("tree", "codes", "linear", "spline")
 MISSING = "(missing)"  # the level of a category that is null
@@ -48,6 +51,8 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
     can be had by exchanging its columns. Columns that are empty or constant when fitted are left out.
     """
 
+    texts_: Mapping[str, "TextEncoder"] = {}  # pipelines that were stored before words were read have none
+
     def __init__(self, kinds: dict[str, str], style: str = "tree", task: str = "classification") -> None:
         """Keep the settings, as scikit-learn wants it."""
         self.kinds = kinds
@@ -59,16 +64,26 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         self.fit_transform(features, target)
         return self
 
-    def fit_transform(self, features: pd.DataFrame, target: ArrayLike, **_: Any) -> Matrix:  # noqa: ANN401
-        """Learn from the rows and encode them; target means leave a row's own block out."""
+    def fit_transform(self, features: pd.DataFrame, target: ArrayLike, words: "Words | None" = None) -> Matrix:
+        """Learn from the rows and encode them; target means leave a row's own block out.
+
+        Args:
+            features: as in `Dataset.features`.
+            target: a number for each row.
+            words: what was learned of the same rows' free texts, if it is to be used.
+        """
         self.numbers_, numbers, number_sources = self._fit_numbers(features)
         self.categories_, categories, category_sources = self._fit_categories(features, np.asarray(target))
+        texts = words.matrices if words else {}
+        self.texts_ = words.encoders if words else {}
         self.sources_ = [*number_sources, *category_sources]
         # Which output columns are codes of categories.
         self.is_code_ = np.arange(len(self.sources_)) >= (len(number_sources) if self.style == "codes" else np.inf)
+        self.is_code_ = np.append(self.is_code_, np.zeros(sum(part.shape[1] for part in texts.values()), bool))
+        self.sources_ += [name for name, part in texts.items() for _ in range(part.shape[1])]
         if not self.sources_:
             raise ValueError("no feature varies: all columns are empty or constant")
-        return np.hstack([numbers, categories])
+        return np.hstack([numbers, categories, *texts.values()])
 
     def transform(self, features: pd.DataFrame) -> Matrix:
         """Encode rows by what was learned; returns one row each and one column per entry of `sources_`."""
@@ -85,10 +100,14 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
     def level_parts(self, features: pd.DataFrame, first: int) -> Iterator[tuple[NDArray[np.intp], Matrix, int]]:
         """For each category the rows' levels, what a level becomes, and its first output column, from one on."""
         for names, encoder in self.categories_:
-            coded = [_coded(features[name]) for name in names]
-            for (codes, _), table in zip(coded, _level_tables(encoder, names, coded), strict=True):
+            levels = [coded(features[name]) for name in names]
+            for (codes, _), table in zip(levels, _level_tables(encoder, names, levels), strict=True):
                 yield codes, table, first
                 first += table.shape[1]
+        for name, text in self.texts_.items():
+            codes, texts = coded(features[name])
+            yield codes, text.encode(texts), first
+            first += text.width
 
     def number_columns(self, features: pd.DataFrame) -> list[Matrix]:
         """The columns of numbers, and of dates as numbers, that varied when fitted."""
@@ -204,7 +223,7 @@ def _clipped(matrix: Matrix) -> Matrix:
     return np.clip(matrix, -LARGEST, LARGEST, out=matrix)
 
 
-def _coded(column: pd.Series) -> tuple[NDArray[np.intp], NDArray[np.object_]]:
+def coded(column: pd.Series) -> tuple[NDArray[np.intp], NDArray[np.object_]]:
     """The position of each row's level, and the levels; the last one stands for null."""
     if isinstance(column.dtype, pd.CategoricalDtype) and len(column.cat.categories) <= len(column):
         codes, levels = column.cat.codes.to_numpy(np.intp), column.cat.categories
@@ -216,20 +235,20 @@ def _coded(column: pd.Series) -> tuple[NDArray[np.intp], NDArray[np.object_]]:
 def _level_tables(
     encoder: Any,  # noqa: ANN401 -- scikit-learn has no types
     names: list[str],
-    coded: Sequence[tuple[NDArray[np.intp], NDArray[np.object_]]],
+    levels: Sequence[tuple[NDArray[np.intp], NDArray[np.object_]]],
 ) -> list[Matrix]:
     """For each input column of a fitted encoder what its levels become: (levels, output columns).
 
     Each level is encoded once, however many rows have it: rows are then looked up.
     """
-    block = np.full((max(len(levels) for _, levels in coded), len(names)), MISSING, dtype=object)
+    block = np.full((max(len(own) for _, own in levels), len(names)), MISSING, dtype=object)
     known = (encoder[0] if isinstance(encoder, Pipeline) else encoder).categories_
-    for place, (_, levels) in enumerate(coded):
-        block[: len(levels), place] = _told_apart(levels, known[place]) if RARE in known[place] else levels
+    for place, (_, own) in enumerate(levels):
+        block[: len(own), place] = _told_apart(own, known[place]) if RARE in known[place] else own
     encoded = np.asarray(encoder.transform(block), dtype=np.float64)
     ends = np.cumsum(_widths(encoder, names))
     tables = np.split(encoded, ends[:-1], axis=1)
-    return [np.ascontiguousarray(table[: len(levels)]) for table, (_, levels) in zip(tables, coded, strict=True)]
+    return [np.ascontiguousarray(table[: len(own)]) for table, (_, own) in zip(tables, levels, strict=True)]
 
 
 def _levels(column: pd.Series) -> NDArray[np.object_]:

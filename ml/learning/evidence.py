@@ -29,10 +29,12 @@ from ml.learning.cores import in_threads
 from ml.learning.dataset import Dataset, Fold, Rows, Split, block_order, epoch_days, thin
 from ml.learning.encode import LARGEST, MISSING, make_encoder
 from ml.learning.scorers import predict_output
+from ml.learning.words import Texts
 
 Array = NDArray[np.float64]
 
 LEARN_ROWS, JUDGE_ROWS = 6_000, 2_000  # of each fold: enough to tell 1 % of skill, and quick
+SECONDS = 10.0  # of a budget whose share for texts is enough here
 SMALL_ROWS = 2_000  # up to here bagged trees and lines are both tried: boosting needs more
 ITERATIONS, LEAST_ITERATIONS, STEPS = 40, 15, 6.0  # of the quick boosting; learning rate times iterations
 LEAVES, LEAF_ROWS = 32, 5  # of the tree on one feature
@@ -72,6 +74,11 @@ class Evidence:
     def judged(self) -> Rows:
         """The rows that all folds judge by, in the order of every output here."""
         return np.concatenate([judge for _, judge in self.folds])
+
+    @cached_property
+    def texts(self) -> Texts:
+        """The free texts among the features."""
+        return Texts.of(self.dataset, rows=LEARN_ROWS, seconds=SECONDS)
 
     @cached_property
     def targets(self) -> Array:
@@ -173,7 +180,8 @@ class Evidence:
         task, classes = self.prediction.task, len(self.dataset.classes)
         y = target[learn].astype(np.intp) if classes else target[learn]
         try:
-            fitted = _pipeline(kind, kinds, task, classes).fit(features.iloc[learn], y)
+            words = self.texts.learn(learn, names)
+            fitted = _pipeline(kind, kinds, task, classes).fit(features.iloc[learn], y, featureencoder__words=words)
         except ValueError:  # no feature varies in these rows, or they hold one class only
             return np.tile(self.targets[learn].mean(axis=0), (len(judge), 1))
         given = predict_output(fitted, features.iloc[judge], task, classes)
@@ -248,6 +256,7 @@ def _pipeline(kind: str, kinds: dict[str, str], task: str, classes: int) -> Pipe
             max_iter=iterations,
             max_leaf_nodes=12,
             early_stopping=False,
+            l2_regularization=1.0,  # else a class that one feature all but tells makes steps without end
             random_state=0,
         )
     elif kind == "bagging":

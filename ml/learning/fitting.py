@@ -19,9 +19,11 @@ from ml.learning.dataset import Dataset, Fold, Rows, block_order
 from ml.learning.encode import FeatureEncoder, make_encoder
 from ml.learning.portfolio import LOSSES
 from ml.learning.scorers import predict_output
+from ml.learning.words import Texts, Words
 
 Array = NDArray[np.float64]
 
+WORDS = "words"  # beside the styles in `Encodings.seconds`
 PATIENCE = 25  # iterations without progress after which a boosting is stopped
 
 
@@ -39,12 +41,13 @@ class Encoded:
 class Encodings:
     """The folds in every encoding that was asked for, each made once. Safe to use from several threads.
 
-    `seconds` tells how long one fold took in each style.
+    `seconds` tells how long one fold took in each style, and how long its words took.
     """
 
-    def __init__(self, dataset: Dataset, folds: Sequence[Fold], task: str) -> None:
-        """Take the folds; nothing is encoded before it is needed."""
-        self._dataset, self._folds, self._task = dataset, folds, task
+    def __init__(self, dataset: Dataset, folds: Sequence[Fold], task: str, texts: Texts) -> None:
+        """Take the folds and the free texts; nothing is encoded before it is needed."""
+        self._dataset, self._folds, self._task, self._texts = dataset, folds, task, texts
+        self._words: dict[int, Words] = {}
         self._made: dict[tuple[int, str], Encoded] = {}
         self.seconds: dict[str, float] = {}
         self._locks = {number: Lock() for number in range(len(folds))}
@@ -52,6 +55,10 @@ class Encodings:
     def of(self, fold: int, style: str) -> Encoded:
         """The fold of that number in that encoding."""
         with self._locks[fold]:
+            if fold not in self._words:
+                started = time.monotonic()
+                self._words[fold] = self._texts.learn(block_order(self._dataset, self._folds[fold][0]))
+                self.seconds[WORDS] = time.monotonic() - started
             if (fold, style) not in self._made:
                 started = time.monotonic()
                 self._made[fold, style] = self._make(fold, style)
@@ -60,7 +67,7 @@ class Encodings:
 
     def _make(self, fold: int, style: str) -> Encoded:
         learn, judge = self._folds[fold]
-        encoder, matrix, target = encode(self._dataset, learn, style, self._task)
+        encoder, matrix, target = encode(self._dataset, learn, style, self._task, self._words[fold])
         judged = encoder.transform(self._dataset.features.iloc[judge])
         return Encoded(encoder, matrix, target, judged, self._dataset.known_target[judge])
 
@@ -75,12 +82,15 @@ class FoldFit:
     seconds: float
 
 
-def encode(dataset: Dataset, rows: Rows, style: str, task: str) -> tuple[FeatureEncoder, Array, Array]:
-    """An encoder fitted on rows, the rows encoded, and their targets; in block order (see `dataset.Split`)."""
+def encode(dataset: Dataset, rows: Rows, style: str, task: str, words: Words) -> tuple[FeatureEncoder, Array, Array]:
+    """An encoder fitted on rows, the rows encoded, and their targets; in block order (see `dataset.Split`).
+
+    `words` is what was learned of the free texts of the same rows.
+    """
     rows = block_order(dataset, rows)
     encoder = make_encoder(dataset.kinds, style, task)
     target = dataset.known_target[rows]
-    return encoder, encoder.fit_transform(dataset.features.iloc[rows], target), target
+    return encoder, encoder.fit_transform(dataset.features.iloc[rows], target, words), target
 
 
 def fit_fold(candidate: Candidate, fold: Encoded, prediction: Prediction) -> FoldFit:

@@ -16,9 +16,10 @@ from ml.learning.calibrate import best_temperature, class_shares, moved, temper
 from ml.learning.candidates import Candidate
 from ml.learning.cores import Submit, workers
 from ml.learning.dataset import Dataset, Fold
-from ml.learning.fitting import Encodings, FoldFit, best_iterations, fit_fold, fold_output
+from ml.learning.fitting import WORDS, Encodings, FoldFit, best_iterations, fit_fold, fold_output
 from ml.learning.scorers import Judge
 from ml.learning.standings import Standings, Trial, Tried
+from ml.learning.words import Texts
 
 Array = NDArray[np.float64]
 
@@ -56,11 +57,12 @@ class Race:
     def __init__(
         self, dataset: Dataset, folds: Sequence[Fold], prediction: Prediction, judge: Judge, budget: Budget
     ) -> None:
-        """Take the folds to learn from and the judge of their out-of-fold outputs."""
+        """Take the folds to learn from and the judge of their out-of-fold outputs; look for free texts."""
         self._dataset, self._folds, self._prediction = dataset, folds, prediction
         self._judge, self._budget = judge, budget
-        self._encodings = Encodings(dataset, folds, prediction.task)
         self._rows = max(len(learn) for learn, _ in folds)
+        self.texts = Texts.of(dataset, rows=self._rows, seconds=budget.seconds, seed=prediction.seed)
+        self._encodings = Encodings(dataset, folds, prediction.task, self.texts)
         has_few_rows = self._rows < FEWEST_ROWS_FOR_THREADS
         self.are_processes = has_few_rows and budget.has_clock and budget.seconds >= SECONDS_FOR_PROCESSES
         self.workers = 1 if has_few_rows and not self.are_processes else cpu_count()
@@ -115,7 +117,7 @@ class Race:
         if not parts:
             return 0.0
         larger = max(len(self._dataset.closed) / self._rows, 1.0)
-        styles = {tried.candidate.family.style for tried, _ in parts}
+        styles = {tried.candidate.family.style for tried, _ in parts} | {WORDS}
         encoding = sum(self._encodings.seconds.get(style, 0.0) for style in styles)
         fitting = sum(bags * tried.fit_seconds for tried, bags in parts)
         fits = 2 * sum(bags for _, bags in parts)

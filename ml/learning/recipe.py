@@ -14,9 +14,10 @@ from ml.learning.blend import BlendClassifier, BlendRegressor, Member, SeveralEn
 from ml.learning.calibrate import Calibrator, class_shares
 from ml.learning.candidates import Candidate
 from ml.learning.cores import in_threads, workers
-from ml.learning.dataset import Dataset, Rows, thin
+from ml.learning.dataset import Dataset, Rows, block_order, thin
 from ml.learning.encode import FeatureEncoder
 from ml.learning.fitting import encode, fit_rows
+from ml.learning.words import Texts, Words
 
 Array = NDArray[np.float64]
 
@@ -69,14 +70,21 @@ class _Rows:
 
 
 def fit_recipe(
-    recipe: Recipe, dataset: Dataset, row_sets: Sequence[Rows], prediction: Prediction, *, are_processes: bool = False
+    recipe: Recipe,
+    dataset: Dataset,
+    row_sets: Sequence[Rows],
+    prediction: Prediction,
+    texts: Texts,
+    *,
+    are_processes: bool = False,
 ) -> list[Pipeline]:
     """The recipe fitted on each set of rows, all cores at work, in threads or in processes (see `cores.workers`).
 
     A part with several bags is fitted on random parts of the rows, and their outputs are averaged (Breiman, "Bagging
     predictors", 1996; without replacement: Bühlmann and Yu, "Analyzing bagging", 2002).
     """
-    whole = [_encoded(recipe, dataset, thin(dataset, rows, recipe.most_rows), prediction) for rows in row_sets]
+    thinned = [block_order(dataset, thin(dataset, rows, recipe.most_rows)) for rows in row_sets]
+    whole = [_encoded(recipe, dataset, rows, prediction, texts.learn(rows)) for rows in thinned]
     jobs = [(rows, part, bag) for rows in whole for part in recipe.parts for bag in range(part.bags)]
 
     with workers(cpu_count(), are_processes=are_processes) as submit:
@@ -104,8 +112,8 @@ def _fit(rows: _Rows, part: Part, bag: int, prediction: Prediction) -> tuple[Bas
     return fit_rows(part.candidate, rows.encoders[part.style], matrix, target, prediction, part.iterations, seed)
 
 
-def _encoded(recipe: Recipe, dataset: Dataset, rows: Rows, prediction: Prediction) -> _Rows:
-    made = in_threads(lambda style: encode(dataset, rows, style, prediction.task), recipe.styles)
+def _encoded(recipe: Recipe, dataset: Dataset, rows: Rows, prediction: Prediction, words: Words) -> _Rows:
+    made = in_threads(lambda style: encode(dataset, rows, style, prediction.task, words), recipe.styles)
     pairs = list(zip(recipe.styles, made, strict=True))
     encoders = {style: encoder for style, (encoder, _, _) in pairs}
     return _Rows(encoders, {style: matrix for style, (_, matrix, _) in pairs}, made[0][2])

@@ -105,7 +105,9 @@ def search(
         recipe, validation = _blend(dataset, folds, race, judge, budget)
         progress(1.0, f"fitting {recipe.name}")
         row_sets = split.train, dataset.closed
-        estimator, final = fit_recipe(recipe, dataset, row_sets, prediction, are_processes=race.are_processes)
+        estimator, final = fit_recipe(
+            recipe, dataset, row_sets, prediction, race.texts, are_processes=race.are_processes
+        )
     return SearchResult(tuple(race.trials), race.standings.best.trial, recipe, validation, estimator, final)
 
 

@@ -1,5 +1,6 @@
 """Made-up feature models whose truth is known, and declarations for them."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -76,9 +77,11 @@ def spend(**sizes: int) -> Dataset:
     return make_dataset(weekly(**sizes), declare_spend(), KINDS)
 
 
-def fitted(prediction: Prediction, frame: pd.DataFrame | None = None) -> tuple[FittedPrediction, Dataset]:
+def fitted(
+    prediction: Prediction, frame: pd.DataFrame | None = None, kinds: Mapping[str, str] = KINDS
+) -> tuple[FittedPrediction, Dataset]:
     """A fitted prediction as a training run makes it, and the rows that it learned from."""
-    dataset = make_dataset(weekly() if frame is None else frame, prediction, KINDS)
+    dataset = make_dataset(weekly() if frame is None else frame, prediction, kinds)
     split = split_rows(dataset, prediction)
     found = search(dataset, split, prediction, lambda _done, _note: None)
     ranks = importances(found.estimator, dataset, split.test, prediction)

@@ -130,6 +130,23 @@ def test_a_text_of_very_many_levels_only_warns(cellar: Place) -> None:
     assert "note" in cellar.sql("select features from ml.runs order by finished_at desc limit 1")["features"][0]
 
 
+def test_the_words_of_a_free_text_are_read_and_named_as_a_reason(cellar: Place) -> None:
+    note = "'bottle ' || number || ' smells of ' || ['oak', 'plum', 'hay'][number % 3 + 1] || ' and of rain'"
+    alcohol = "case when number < 1900 then 9 + 3 * (number % 3) + hash(number) % 10 / 5.0 end"
+    columns = f"number as bottle, hash(number, 'hue') % 90 / 7.0 as hue, {note} as note, {alcohol} as alcohol"
+    cellar.sql(spoiled("alcohol", f"select {columns} from range(2000) as r(number)"))
+    result = cellar.martlet("train", "-s", "alcohol", "--trials", "4")
+    assert result.exit_code == 0, result.output
+    told = cellar.sql("select level, message from ml.checks where feature = 'note'")
+    assert told["level"].tolist() == ["info"]
+    assert "its words are read" in told["message"][0]
+    assert cellar.martlet("score", "-s", "alcohol").exit_code == 0
+    scored = cellar.sql("select bottle, prediction, reasons from ml.alcohol where bottle >= 1900")
+    assert len(scored) == 100
+    assert scored["prediction"].groupby(scored["bottle"] % 3).mean().round().tolist() == [10, 13, 16]
+    assert scored["reasons"].str.contains("note").all()
+
+
 LEAKY = (
     "select * replace (case when {open} then null else alcohol end as alcohol), "
     "alcohol + 0.001 * (bottle % 3) as strength from {wines}"

@@ -13,6 +13,7 @@ from ml.learning.dataset import Dataset, make_dataset, split_rows
 from ml.learning.recipe import fit_recipe
 from ml.learning.scorers import predict_output, score
 from ml.learning.search import SearchResult, search
+from ml.learning.words import Texts
 from tests.ml.frames import KINDS, churn, declare, declare_spend, spend, weekly
 
 
@@ -159,8 +160,9 @@ def test_few_rows_are_bagged() -> None:
 def test_processes_fit_the_same_as_threads() -> None:
     dataset, prediction = churn(), declare(search=Search(2.0, trials=3))
     recipe = found(dataset, prediction).recipe
+    texts = Texts.of(dataset, rows=len(dataset), seconds=1.0)
     threads, processes = (
-        fit_recipe(recipe, dataset, [dataset.closed], prediction, are_processes=are_processes)[0]
+        fit_recipe(recipe, dataset, [dataset.closed], prediction, texts, are_processes=are_processes)[0]
         for are_processes in (False, True)
     )
     assert np.array_equal(threads.predict_proba(dataset.features), processes.predict_proba(dataset.features))
