@@ -8,10 +8,9 @@ from ml.features.measures import FEW_LEVELS, Measure, first_of, measures
 from ml.features.names import identifier, literal, unique
 from ml.features.paths import Parent, Paths, View
 from ml.features.population import Population
-from ml.features.values import Values
+from ml.features.values import MOST_LEVELS, Values
 from ml.features.windows import Window
 
-MOST_LEVELS = 1_000  # of a category that is a feature itself
 MOST = 1_500  # candidates; what comes last stems from further away
 LATEST = (3, 10)  # numbers of instants that recent means are taken over
 
@@ -236,6 +235,9 @@ def _of_measure(view: View, measure: Measure, windows: Sequence[Window], many: R
     if measure.kind in ("number", "flag", "length"):
         yield from _of_number(view, measure, windows)
         return
+    if measure.kind == "text":
+        yield _latest(view, measure)
+        return
     safe, prefix = measure.name, f"{view.name}_{measure.name}"
     # A first occurrence is marked by the events' query, see `query.Writer`.
     distinct = Running(f"new_{safe}", f"count({first_of(measure)})", f"sum({identifier(f'new_{safe}')}) over so_far")
@@ -247,19 +249,7 @@ def _of_measure(view: View, measure: Measure, windows: Sequence[Window], many: R
         [distinct],
     )
     if measure.kind != "key" and measure.distinct <= MOST_LEVELS:
-        last = Running(
-            f"last_{safe}",
-            f"max({identifier(safe)})",
-            f"last_value({identifier(f'last_{safe}')} ignore nulls) over so_far",
-        )
-        yield _feature(
-            view,
-            f"{prefix}_last",
-            f"now_.{identifier(last.name)}",
-            f"the latest {measure.words}",
-            [last],
-            kind="category",
-        )
+        yield _latest(view, measure)
     labels: set[str] = set()
     for level in measure.levels:
         label = f"{safe}_{identifier_part(level)}"
@@ -275,6 +265,14 @@ def _of_measure(view: View, measure: Measure, windows: Sequence[Window], many: R
             share = f"cast({inside(counted, window)} as double) / nullif({inside(many, window)}, 0)"
             words = f"share of rows with {measure.words} = '{level}', {window.words}"
             yield _feature(view, f"{view.name}_{label}_share_{window.label}", share, words, [counted, many], [window])
+
+
+def _latest(view: View, measure: Measure) -> Feature:
+    """The latest value of a text; of several at once, the greatest."""
+    name = f"last_{measure.name}"
+    last = Running(name, f"max({identifier(measure.name)})", f"last_value({identifier(name)} ignore nulls) over so_far")
+    value, words = f"now_.{identifier(name)}", f"the latest {measure.words}"
+    return _feature(view, f"{view.name}_{measure.name}_last", value, words, [last], kind="category")
 
 
 def identifier_part(text: str) -> str:

@@ -14,6 +14,7 @@ from ml.warehouse import Column
 MEASURES = {"number": 8, "boolean": 4, "category": 3}
 FEW_MEASURES = {"number": 2, "boolean": 1, "category": 1}
 LEVELS = 4  # of a category, whose shares are counted
+BEGINNING = 500  # characters of an event's text that are a feature
 FEW_LEVELS = 30  # of a category whose levels are counted apart
 LEAST_SHARE = 0.02  # of a level that is counted apart
 
@@ -23,7 +24,7 @@ class Measure:
     """A column of events, or of a parent of theirs.
 
     Its kind is number, flag (a boolean as 0 and 1), length (of a text: its sum would tell of how many there are),
-    category, many (a category whose levels are too many to count apart), or key.
+    category, many (a category whose levels are too many to count apart), text (whose words are read), or key.
     """
 
     name: str
@@ -95,7 +96,10 @@ def _measures_of(
         kind = "category" if is_code else column.kind
         if distinct > 1 and left[kind]:
             left[kind] -= 1
-            yield _of_kind(found, kind, table, column, values)
+            measure = _of_kind(found, kind, table, column, values)
+            yield measure
+            if is_full and measure.kind == "length" and values.has_words(table, name):
+                yield replace(found, kind="text", name=f"{found.name}_text", sql=f"left({sql}, {BEGINNING})")
 
 
 def _of_kind(found: Measure, kind: str, table: Table, column: Column, values: Values) -> Measure:

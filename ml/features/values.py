@@ -9,6 +9,7 @@ from ml.warehouse import Warehouse
 SAMPLED = 300_000  # rows that levels are counted on
 MOST_TEXTS = 50_000  # different ones that are counted; more are free text
 MOSTLY = 0.9  # share of the rows that have a value of their own
+MOST_LEVELS = 1_000  # of a category that is a feature itself
 WORDY = 10_000  # rows that words are counted on
 
 
@@ -47,7 +48,9 @@ class Values:
     def is_free_text(self, table: Table, column: str) -> bool:
         """Whether a text is another in nearly every row: its levels say nothing."""
         distinct = self.distinct(table, column)
-        return distinct > MOST_TEXTS or distinct >= MOSTLY * self.rows(table)
+        if distinct > MOST_TEXTS or distinct >= MOSTLY * self.rows(table):
+            return True
+        return distinct > MOST_LEVELS and self.has_words(table, column)
 
     def finite(self, table: Table, column: str, sql: str) -> str:
         """SQL that reads a column, with null for what is no number or infinite, if it holds such."""

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from ml.learning.dataset import Dataset, Rows, epoch_days, thin
+from ml.learning.dataset import Dataset, Rows, comes_again, epoch_days, thin
 from ml.learning.encode import MISSING
 from ml.learning.measures import CALIBRATION_BINS
 from ml.learning.resample import mean_interval, rate_interval
@@ -145,9 +145,9 @@ def _gain(label: str | None, came: Array, given: Array, clusters: Clusters) -> I
 
 
 def _grid(column: pd.Series, kind: str) -> pd.Series:
-    """The values to go through: quantiles of numbers and dates, the two booleans, the most frequent levels."""
+    """The values to go through: quantiles of numbers and dates, both booleans, frequent levels; none of free text."""
     if kind == "category":
-        levels = column.value_counts(dropna=False).head(LEVELS)
+        levels = column.value_counts(dropna=False).head(LEVELS if comes_again(column) else 0)
         return pd.Series(levels.index.astype("str"), dtype=column.dtype)
     known = column.dropna()
     if kind == "boolean" or known.nunique() <= GRID:

@@ -72,10 +72,10 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
             target: a number for each row.
             words: what was learned of the same rows' free texts, if it is to be used.
         """
-        self.numbers_, numbers, number_sources = self._fit_numbers(features)
-        self.categories_, categories, category_sources = self._fit_categories(features, np.asarray(target))
         texts = words.matrices if words else {}
         self.texts_ = words.encoders if words else {}
+        self.numbers_, numbers, number_sources = self._fit_numbers(features)
+        self.categories_, categories, category_sources = self._fit_categories(features, np.asarray(target))
         self.sources_ = [*number_sources, *category_sources]
         # Which output columns are codes of categories.
         self.is_code_ = np.arange(len(self.sources_)) >= (len(number_sources) if self.style == "codes" else np.inf)
@@ -159,7 +159,8 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         return parts
 
     def _fit_categories(self, features: pd.DataFrame, target: NDArray[Any]) -> tuple[list[Any], Matrix, list[str]]:
-        levels = {name: _grouped(_levels(features[name])) for name, kind in self.kinds.items() if kind == "category"}
+        names = [name for name, kind in self.kinds.items() if kind == "category"]
+        levels = {name: _grouped(_levels(features[name]), is_text=name in self.texts_) for name in names}
         counts = {name: len(pd.unique(values)) for name, values in levels.items()}
         widest = ONE_HOT_LEVELS if self.style in ("linear", "spline") else 0
         few = [name for name, count in counts.items() if 1 < count <= widest]
@@ -255,10 +256,10 @@ def _levels(column: pd.Series) -> NDArray[np.object_]:
     return column.fillna(MISSING).to_numpy(object)
 
 
-def _grouped(levels: NDArray[np.object_]) -> NDArray[np.object_]:
-    """The levels; of very many, the commonest ones that are no one-offs, and one for all others."""
+def _grouped(levels: NDArray[np.object_], *, is_text: bool) -> NDArray[np.object_]:
+    """The levels; of very many, and of free text, the commonest ones that are no one-offs, and one for all others."""
     codes, different = pd.factorize(levels)
-    if len(different) <= MOST_LEVELS:
+    if len(different) <= MOST_LEVELS and not is_text:
         return levels
     counts = np.bincount(codes)
     commonest = np.argsort(-counts, kind="stable")[:MOST_LEVELS]

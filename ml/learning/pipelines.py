@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 from ml.declaration import Prediction
 from ml.errors import DataError, PipelineError
 from ml.learning.archive import canonical
-from ml.learning.dataset import Dataset
+from ml.learning.dataset import Dataset, comes_again
 from ml.learning.intervals import ConformalIntervals
 from ml.learning.scorers import predict_output
 from ml.learning.search import Validation
@@ -292,7 +292,7 @@ def _remote(url: str) -> tuple[Any, str]:
 
 
 def _typical(column: pd.Series) -> float | str | None:
-    """The median of numbers, the middle of dates as text, the most frequent level; None of nothing."""
+    """The median of numbers, the middle of dates as text, the most frequent level; None of nothing and of free text."""
     known = column.dropna()
     if known.empty:
         return None
@@ -300,4 +300,4 @@ def _typical(column: pd.Series) -> float | str | None:
         return str(known.sort_values().iloc[len(known) // 2])
     if known.dtype.kind == "f":
         return float(known.median())
-    return str(known.value_counts().index[0])
+    return str(known.value_counts().index[0]) if comes_again(known) else None

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ml.learning.cores import in_threads
-from ml.learning.dataset import Dataset, Rows, epoch_days
+from ml.learning.dataset import Dataset, Rows, comes_again, epoch_days
 
 Array = NDArray[np.float64]
 
@@ -79,7 +79,7 @@ def _profile(name: str, kind: str, column: pd.Series, periods: NDArray[np.intp] 
         "distinct_values": known.nunique(),
     }
     if kind == "category":
-        counts = known.value_counts().head(LEVELS)
+        counts = known.value_counts().head(LEVELS if comes_again(column) else 0)
         profile["top_values"] = json.dumps({str(level): int(count) for level, count in counts.items()})
         places = pd.Index(counts.index.astype(str)).get_indexer(pd.Index(column.astype("str")))
         places = np.where(places < 0, len(counts), places)

@@ -18,6 +18,7 @@ Array = NDArray[np.float64]
 TOP = REASONS
 WALKED = MOST_REASONS  # features that are walked one by one; all weaker ones together are one step
 OTHERS = "other features"
+LONGEST = 200  # characters of a text that are stored with a reason
 CELLS = 4_000_000  # matrix cells predicted at once
 
 
@@ -116,7 +117,7 @@ def _json_values(column: pd.Series, kind: str) -> list[str]:
     """Each value as JSON text; equal values are written once."""
     codes, values = pd.factorize(column)
     if kind == "category" or column.dtype.kind == "M":
-        texts = [json.dumps(str(value)) for value in values]
+        texts = [json.dumps(_beginning(str(value))) for value in values]
     elif kind == "boolean":
         texts = ["true" if value else "false" for value in values]
     else:
@@ -124,3 +125,7 @@ def _json_values(column: pd.Series, kind: str) -> list[str]:
     known = np.array([*texts, "null"], dtype=object)
     found: list[str] = known[codes].tolist()  # a missing value has the code -1
     return found
+
+
+def _beginning(text: str) -> str:
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "\N{HORIZONTAL ELLIPSIS}"

@@ -28,7 +28,7 @@ VALUES = {
     "DECIMAL(12, 2)": "({h} % 10000) / 100",
     "BOOLEAN": "{h} % 2 = 0",
     "VARCHAR": "['it''s', '{{{{ x }}}}', '', ' ', 'A', 'a', '1', '100%'][(1 + {h} % 8)::integer]",
-    "TEXT": "repeat('w', ({h} % 30)::integer) || {h}",
+    "TEXT": "repeat('w ', ({h} % 30)::integer) || {h}",
     "DATE": "date '2019-01-01' + ({h} % 700)::integer",
     "INTEGER[]": "[1, 2]",
     "STRUCT(a INTEGER)": "{{'a': 1}}",

@@ -207,6 +207,25 @@ def test_what_numbers_things_is_no_amount(clinic: Place) -> None:
     assert not any(name.startswith(("visits_letterid", "visits_visit_id", "visits_statusid_mean")) for name in names)
 
 
+def test_of_free_text_the_length_and_the_latest_and_a_parents_own_are_told(clinic: Place) -> None:
+    clinic.sql("alter table visits add column note varchar")
+    clinic.sql("update visits set note = concat('came ', visit_id, ' times for ', repeat('pain ', visit_id % 7))")
+    clinic.sql("alter table patients add column history varchar")
+    clinic.sql("update patients set history = concat('since ', born_year, ' no ', sex, ' relative but ', patient_id)")
+    bench = Bench(clinic.directory, "pop_return")
+    told = {feature.name: feature for feature in bench.features}
+    assert {"visits_note_length_mean_ever", "visits_note_text_last", "patients_history"} <= set(told)
+    assert told["patients_history"].kind == told["visits_note_text_last"].kind == "category"
+    frame = bench.frame("as_of_date = date '2024-06-13'").set_index("patient_id")
+    latest = clinic.sql(
+        "select patient_id, arg_max(note, visited_at) as note from visits "
+        "where visited_at < date '2024-06-13' group by patient_id having count(*) = count(distinct visited_at)"
+    ).set_index("patient_id")["note"]
+    assert len(latest) > 50
+    assert frame["visits_note_text_last"][latest.index].tolist() == latest.tolist()
+    assert frame["patients_history"].str.startswith("since ").all()
+
+
 def test_two_ways_to_the_entity_are_followed_where_they_differ(clinic: Place) -> None:
     def ways() -> set[str]:
         views = Bench(clinic.directory, "pop_return").paths.views

@@ -1,5 +1,7 @@
 """Free texts are read: what their words tell of the outcome, and of nothing that a row itself gave away."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,10 +10,13 @@ from ml.declaration import Search
 from ml.features.candidates import Feature
 from ml.features.select import choose, make_folds
 from ml.learning.accelerate import FEWEST_ROWS, accelerated
+from ml.learning.curves import partial_dependence
 from ml.learning.dataset import Dataset, make_dataset, split_rows
 from ml.learning.encode import STYLES, make_encoder
 from ml.learning.lines import FoldedEncoder
 from ml.learning.pipelines import dump, load
+from ml.learning.profiles import profiles
+from ml.learning.reasons import contributions
 from ml.learning.scorers import predict_output, score
 from ml.learning.words import LONGEST, SHORTEST, Texts
 from tests.ml.frames import declare, declare_spend, fitted, weekly
@@ -115,6 +120,35 @@ def test_names_codes_and_short_lists_are_no_free_texts() -> None:
     assert texts_of(read(frame)).names == []
     dataset = read(frame)
     assert texts_of(dataset).learn(np.arange(len(dataset))).matrices == {}
+
+
+def test_letters_are_not_kept_one_by_one() -> None:
+    frame = letters()
+    frame.loc[: ROWS // 3, "letter"] = "the same complaint again and again"
+    dataset = read(frame)
+    words = texts_of(dataset).learn(np.arange(ROWS))
+    encoder = make_encoder(dataset.kinds, "tree")
+    encoder.fit(dataset.features, dataset.known_target)
+    assert len(encoder.categories_[0][1].categories_[-1]) > ROWS / 2, "else nothing is proved"
+    encoder.fit_transform(dataset.features, dataset.known_target, words)
+    assert encoder.categories_[0][1].categories_[-1].tolist() == ["(rare)", "the same complaint again and again"]
+
+
+def test_what_is_told_of_a_run_holds_no_letters() -> None:
+    prediction = declare(as_of=None, horizon=None, search=Search(5.0, trials=1))
+    model, dataset = fitted(prediction, letters(), LETTERS)
+    assert model.reference["letter"] is None
+    rows = np.arange(len(dataset))
+    told = profiles(dataset, rows, np.zeros(len(dataset))).set_index("feature")
+    assert told.loc["letter", "top_values"] == "{}"
+    assert told.loc["region", "top_values"] != "{}"
+    ranks = pd.DataFrame({"feature": ["letter", "region"], "importance_rank": [1, 2]})
+    drawn = partial_dependence(model.estimator, dataset, rows, ranks, "test")
+    assert set(drawn["feature"]) == {"region"}
+    long = dataset.features.head(1).assign(letter="broken " * 100)
+    reasons = {reason["feature"]: reason for reason in json.loads(contributions(model, long)[0])}
+    assert len(reasons["letter"]["value"]) == 200
+    assert reasons["letter"]["contribution"] > 0
 
 
 def test_the_more_rows_the_less_of_a_text_is_read() -> None:
