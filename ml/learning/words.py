@@ -45,8 +45,8 @@ class TextEncoder:
         length: characters that are read of a text.
         terms: the hashed columns that are learned from, ascending.
         rarity: the fitted weights of the terms.
-        topics: the fitted decomposition, or None if there are too few terms.
-        line: the fitted regression, or None.
+        topics: the fitted decomposition.
+        line: the fitted regression, or None where there are too many classes.
         scale: of scores and topics.
     """
 
@@ -55,7 +55,7 @@ class TextEncoder:
         self.length = length
         self.terms: NDArray[np.intp] = np.empty(0, np.intp)
         self.rarity = TfidfTransformer(sublinear_tf=True)
-        self.topics: TruncatedSVD | None = None
+        self.topics = TruncatedSVD(TOPICS)
         self.line: Ridge | None = None
         self.scale = StandardScaler()
         self._last: tuple[NDArray[np.object_], Array] | None = None
@@ -70,7 +70,7 @@ class TextEncoder:
         return len(self.scale.scale_) if len(self.terms) else 0
 
     def learn(self, counts: sparse.csr_matrix, outcomes: Array, seed: int) -> Array:
-        """Learn from texts; returns their numbers, of which the scores leave a text's own block out.
+        """Learn from texts; returns their numbers (none of too few terms); scores leave a text's own block out.
 
         Args:
             counts: as `count` gives them, a row for each text.
@@ -80,17 +80,17 @@ class TextEncoder:
         texts = np.bincount(counts.indices, minlength=HASHES)
         commonest = np.argsort(-texts, kind="stable")[:MOST_TERMS]
         self.terms = np.sort(commonest[texts[commonest] >= FEWEST_TEXTS])
-        if not len(self.terms):
+        topics = min(TOPICS, len(self.terms) - 1, counts.shape[0] - 1)
+        if topics < 1:
+            self.terms = self.terms[:0]
             return np.empty((counts.shape[0], 0))
         weighed = self.rarity.fit_transform(counts[:, self.terms])
         parts = []
         if outcomes.shape[1]:
             self.line = _line().fit(weighed, outcomes)
             parts.append(_scores_apart(weighed, outcomes))
-        topics = min(TOPICS, *(side - 1 for side in weighed.shape))
-        if topics > 0:
-            self.topics = TruncatedSVD(topics, random_state=seed)
-            parts.append(self.topics.fit_transform(weighed))
+        self.topics = TruncatedSVD(topics, random_state=seed)
+        parts.append(self.topics.fit_transform(weighed))
         return np.asarray(self.scale.fit_transform(np.hstack(parts)), np.float64)
 
     def encode(self, texts: NDArray[np.object_]) -> Array:
@@ -99,7 +99,7 @@ class TextEncoder:
             return self._last[1]
         weighed = self.rarity.transform(count(texts, self.length)[:, self.terms])
         parts = [] if self.line is None else [self.line.predict(weighed).reshape(len(texts), -1)]
-        parts += [] if self.topics is None else [self.topics.transform(weighed)]
+        parts.append(self.topics.transform(weighed))
         numbers = np.asarray(self.scale.transform(np.hstack(parts)), np.float64)
         self._last = texts, numbers
         return numbers

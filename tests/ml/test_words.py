@@ -18,7 +18,7 @@ from ml.learning.pipelines import dump, load
 from ml.learning.profiles import profiles
 from ml.learning.reasons import contributions
 from ml.learning.scorers import predict_output, score
-from ml.learning.words import LONGEST, SHORTEST, Texts
+from ml.learning.words import LONGEST, SHORTEST, TextEncoder, Texts, count
 from tests.ml.frames import declare, declare_spend, fitted, weekly
 
 ROWS = 900
@@ -193,3 +193,10 @@ def test_rows_of_the_split_learn_in_their_order() -> None:
     once, twice = texts.learn(rows).matrices["letter"], texts.learn(backwards).matrices["letter"]
     assert once.shape == twice.shape == (len(rows), once.shape[1])
     assert np.corrcoef(once[:, 0], twice[::-1, 0])[0, 1] > 0.8
+
+
+@pytest.mark.parametrize("texts", [["one two", "three four", "five"], ["one two", "one three", "four"], [""] * 3])
+def test_texts_with_hardly_a_word_in_common_tell_nothing(texts: list[str]) -> None:
+    encoder = TextEncoder(LONGEST)
+    assert encoder.learn(count(texts, LONGEST), np.array([[-1.0], [0.0], [1.0]]), 0).shape == (3, 0)
+    assert encoder.width == 0
