@@ -142,7 +142,7 @@ def _note_broken(project: Project, outcome: Outcome, error: DbtError) -> None:
     """Remember what failed; of a test, what it tests."""
     for key, message in error.nodes.items():
         tested = (project.manifest.node(key).get("depends_on") or {}).get("nodes") or []
-        broken = tested if key.startswith(("test.", "unit_test.")) else [key]
+        broken = tested if key.startswith("test.") else [key]
         outcome.bad |= dict.fromkeys(broken, message)
 
 

@@ -58,7 +58,7 @@ class Facts:
 
     Attributes:
         rows: that a fold learns from.
-        features: how many there are.
+        features: how many there are; of free texts, the numbers that their words become.
         trees: that one iteration grows: one, or one for each of several classes.
         fit_seconds: what one fit may take.
         has_categories: whether a feature is a category.

@@ -149,7 +149,7 @@ def _facts(dataset: Dataset, folds: Sequence[Fold], prediction: Prediction, race
     is_amount = prediction.task == "regression" and prediction.metric not in LOSSES and float(target.min()) >= 0
     return Facts(
         rows=max(len(learn) for learn, _ in folds),
-        features=len(dataset.kinds),
+        features=len(dataset.kinds) + race.texts.width,
         trees=len(dataset.classes) if len(dataset.classes) > 2 else 1,
         fit_seconds=TRIAL_SHARE * prediction.search.seconds * race.workers / len(folds),
         has_categories="category" in dataset.kinds.values(),

@@ -153,6 +153,12 @@ class Texts:
             dataset.features, dataset.known_target, dataset.kinds, classes, rows=rows, seconds=seconds, seed=seed
         )
 
+    @property
+    def width(self) -> int:
+        """How many numbers the words of a row become, at most."""
+        scores = 1 if self._classes <= 2 else self._classes if self._classes <= MOST_OUTCOMES else 0
+        return len(self.names) * (TOPICS + scores)
+
     def learn(self, rows: Rows, names: Sequence[str] | None = None) -> Words:
         """Learn from rows; nothing where there are no free texts.
 
