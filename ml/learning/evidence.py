@@ -190,7 +190,9 @@ class Evidence:
         return np.column_stack([1 - given, given]) if given.ndim == 1 else given
 
     def _alone(self, name: str) -> Array:
-        """Outputs of the judged rows from one feature: means per level, or the better of a tree and a line."""
+        """Outputs of the judged rows from one feature: of words, means per level, or the better of tree and line."""
+        if name in self.texts.names:
+            return self.outputs([name])
         column = self.dataset.features[name]
         if self.dataset.kinds[name] == "category":
             return level_outputs(column.fillna(MISSING).to_numpy(object), self.targets, self.folds)

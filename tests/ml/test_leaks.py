@@ -253,3 +253,19 @@ def test_a_strong_lag_is_no_leak() -> None:
     frame["y"] = frame["truth"].mask(frame["y"].isna())
     frame["lag"] = 100 * size * np.exp(0.05 * random.normal(size=len(frame)))
     assert leaks(frame) == []
+
+
+def remarked(share: float) -> pd.DataFrame:
+    """Rows with a remark of a clerk, each unlike all others, that names the outcome in a share of them."""
+    frame, random = weekly("classification"), np.random.default_rng(5)
+    words = ["the", "customer", "called", "about", "an", "invoice", "late", "today", "again", "twice"]
+    names = np.where(random.random(len(frame)) < share, frame["truth"], random.integers(2, size=len(frame)))
+    ends = np.where(names == 1, "closed for good", "renewed")
+    remarks = [f"{' '.join(random.choice(words, 6))} {end} {row}" for row, end in enumerate(ends)]
+    return frame.assign(remark=remarks)
+
+
+def test_words_that_tell_the_outcome_are_found() -> None:
+    found = [finding for finding in leaks(remarked(1.0)) if finding.feature == "remark"]
+    assert [finding.level for finding in found] == ["error"]
+    assert not [finding for finding in leaks(remarked(0.7)) if finding.level == "error"]
