@@ -263,7 +263,7 @@ def _pipeline(kind: str, kinds: dict[str, str], task: str, classes: int) -> Pipe
         )
     elif kind == "bagging":
         trees = ExtraTreesRegressor if is_regression else ExtraTreesClassifier
-        model = trees(n_estimators=60, min_samples_leaf=2, max_features=0.5, random_state=0)
+        model = trees(n_estimators=30, min_samples_leaf=2, max_features=0.5, random_state=0)
     else:
         model = Ridge(10.0) if is_regression else LogisticRegression(C=0.3, max_iter=100)
     return make_pipeline(make_encoder(kinds, style, task), model)
