@@ -13,6 +13,7 @@ from ml.learning.findings import Finding
 from ml.learning.scorers import fits
 from ml.learning.words import MANY_LEVELS, SEVERAL_WORDS
 from ml.warehouse import Column, Warehouse
+from ml.warehouse.ansi import words
 from ml.words import nearest
 
 MIN_ROWS = 50
@@ -103,8 +104,8 @@ def _structure(
     yield from _key_findings(prediction, counts, warehouse)
     for name, kind in _told_kinds(prediction, columns).items():
         if kind == "other":
-            words = f"'{name}' is no feature: it is a {columns[name].type}. Cast it, or add it to `exclude`."
-            yield Finding("warning", "features", words, name)
+            text = f"'{name}' is no feature: it is a {columns[name].type}. Cast it, or add it to `exclude`."
+            yield Finding("warning", "features", text, name)
     yield from _feature_findings(kinds, counts)
 
 
@@ -119,9 +120,7 @@ def _counts(
         parts.append(f"count({quote(name)}) as {quote('known ' + name)}")
         if kind == "category":
             parts.append(f"approx_count_distinct({quote(name)}) as {quote('levels ' + name)}")
-            text = f"trim(cast({quote(name)} as varchar))"
-            words = f"avg(length({text}) - length(replace({text}, ' ', '')) + 1)"
-            parts.append(f"{words} as {quote('words ' + name)}")
+            parts.append(f"avg({words(quote(name))}) as {quote('words ' + name)}")
     for name in (*kinds, prediction.target):
         test = _is_infinite(columns[name], quote(name))
         if test:
@@ -228,8 +227,8 @@ def _feature_findings(kinds: Mapping[str, str], counts: pd.Series) -> Iterator[F
         if levels > MANY_LEVELS and counts["words " + name] >= SEVERAL_WORDS:
             yield Finding("info", "features", f"'{name}' is free text: its words are read.", name)
         elif levels > MOST_LEVELS:
-            words = f"'{name}' is a text of about {levels} levels: the rarest are learned as one. Group it in SQL, or "
-            yield Finding("warning", "features", f"{words}add it to `exclude`.", name, levels, MOST_LEVELS)
+            text = f"'{name}' is a text of about {levels} levels: the rarest are learned as one. Group it in SQL, or "
+            yield Finding("warning", "features", f"{text}add it to `exclude`.", name, levels, MOST_LEVELS)
     for count, rows in counts.items():
         if str(count).startswith("infinite ") and rows:
             name = str(count).removeprefix("infinite ")

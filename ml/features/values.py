@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from ml.features.graph import Table
 from ml.learning.words import SEVERAL_WORDS
 from ml.warehouse import Warehouse
+from ml.warehouse.ansi import words
 
 SAMPLED = 300_000  # rows that levels are counted on
 MOST_TEXTS = 50_000  # different ones that are counted; more are free text
@@ -37,9 +38,8 @@ class Values:
             return False
         if where not in self._words:
             quoted = self.warehouse.quote(column)
-            text = f"trim(cast({quoted} as varchar))"
             found = self.warehouse.query(
-                f"select avg(length({text}) - length(replace({text}, ' ', '')) + 1) as words "
+                f"select avg({words(quoted)}) as words "
                 f"from (select {quoted} from {table.relation} where {quoted} is not null limit {WORDY}) as rows"
             )
             self._words[where] = float(found["words"].fillna(0.0)[0])

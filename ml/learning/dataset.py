@@ -110,12 +110,6 @@ def epoch_days(moments: NDArray[np.datetime64]) -> NDArray[np.float64]:
     return np.where(np.isnat(moments), np.nan, days)
 
 
-def comes_again(column: pd.Series) -> bool:
-    """Whether the levels of a category are met again and again, as those of free texts are not."""
-    known = column.dropna()
-    return 2 * known.nunique() <= len(known)
-
-
 def label(value: object) -> str:
     """A class as text, the same for 1, 1.0 and '1', and for true of any kind."""
     if isinstance(value, (bool, np.bool_)):

@@ -76,11 +76,12 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         self.texts_ = words.encoders if words else {}
         self.numbers_, numbers, number_sources = self._fit_numbers(features)
         self.categories_, categories, category_sources = self._fit_categories(features, np.asarray(target))
-        self.sources_ = [*number_sources, *category_sources]
+        text_sources = [name for name, part in texts.items() for _ in range(part.shape[1])]
+        self.sources_ = [*number_sources, *category_sources, *text_sources]
         # Which output columns are codes of categories.
-        self.is_code_ = np.arange(len(self.sources_)) >= (len(number_sources) if self.style == "codes" else np.inf)
-        self.is_code_ = np.append(self.is_code_, np.zeros(sum(part.shape[1] for part in texts.values()), bool))
-        self.sources_ += [name for name, part in texts.items() for _ in range(part.shape[1])]
+        self.is_code_ = np.zeros(len(self.sources_), bool)
+        if self.style == "codes":
+            self.is_code_[len(number_sources) : len(number_sources) + len(category_sources)] = True
         if not self.sources_:
             raise ValueError("no feature varies: all columns are empty or constant")
         return np.hstack([numbers, categories, *texts.values()])

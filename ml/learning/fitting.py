@@ -46,7 +46,8 @@ class Encodings:
 
     def __init__(self, dataset: Dataset, folds: Sequence[Fold], task: str, texts: Texts) -> None:
         """Take the folds and the free texts; nothing is encoded before it is needed."""
-        self._dataset, self._folds, self._task, self._texts = dataset, folds, task, texts
+        self._dataset, self._task, self._texts = dataset, task, texts
+        self._folds = [(block_order(dataset, learn), judge) for learn, judge in folds]
         self._words: dict[int, Words] = {}
         self._made: dict[tuple[int, str], Encoded] = {}
         self.seconds: dict[str, float] = {}
@@ -57,7 +58,7 @@ class Encodings:
         with self._locks[fold]:
             if fold not in self._words:
                 started = time.monotonic()
-                self._words[fold] = self._texts.learn(block_order(self._dataset, self._folds[fold][0]))
+                self._words[fold] = self._texts.learn(self._folds[fold][0])
                 self.seconds[WORDS] = time.monotonic() - started
             if (fold, style) not in self._made:
                 started = time.monotonic()
@@ -83,11 +84,10 @@ class FoldFit:
 
 
 def encode(dataset: Dataset, rows: Rows, style: str, task: str, words: Words) -> tuple[FeatureEncoder, Array, Array]:
-    """An encoder fitted on rows, the rows encoded, and their targets; in block order (see `dataset.Split`).
+    """An encoder fitted on rows, which are in block order (see `dataset.Split`), the rows encoded, and their targets.
 
     `words` is what was learned of the free texts of the same rows.
     """
-    rows = block_order(dataset, rows)
     encoder = make_encoder(dataset.kinds, style, task)
     target = dataset.known_target[rows]
     return encoder, encoder.fit_transform(dataset.features.iloc[rows], target, words), target

@@ -16,10 +16,11 @@ from sklearn.pipeline import Pipeline
 from ml.declaration import Prediction
 from ml.errors import DataError, PipelineError
 from ml.learning.archive import canonical
-from ml.learning.dataset import Dataset, comes_again
+from ml.learning.dataset import Dataset
 from ml.learning.intervals import ConformalIntervals
 from ml.learning.scorers import predict_output
 from ml.learning.search import Validation
+from ml.learning.words import comes_again
 
 Array = NDArray[np.float64]
 

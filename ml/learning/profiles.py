@@ -8,7 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ml.learning.cores import in_threads
-from ml.learning.dataset import Dataset, Rows, comes_again, epoch_days
+from ml.learning.dataset import Dataset, Rows, epoch_days
+from ml.learning.words import comes_again
 
 Array = NDArray[np.float64]
 

@@ -156,8 +156,7 @@ class Texts:
     @property
     def width(self) -> int:
         """How many numbers the words of a row become, at most."""
-        scores = 1 if self._classes <= 2 else self._classes if self._classes <= MOST_OUTCOMES else 0
-        return len(self.names) * (TOPICS + scores)
+        return len(self.names) * (TOPICS + _scored(self._classes))
 
     def learn(self, rows: Rows, names: Sequence[str] | None = None) -> Words:
         """Learn from rows; nothing where there are no free texts.
@@ -196,13 +195,26 @@ def count(texts: Iterable[str], length: int) -> sparse.csr_matrix:
     return counter.transform(beginnings) if beginnings else sparse.csr_matrix((0, HASHES), dtype=np.float32)
 
 
+def comes_again(column: pd.Series) -> bool:
+    """Whether the levels of a category are met again and again, as those of free texts are not."""
+    known = column.dropna()
+    return 2 * known.nunique() <= len(known)
+
+
 def _is_free(column: pd.Series) -> bool:
     levels = pd.unique(column.iloc[:: len(column) // LOOKED_AT + 1].dropna())
     return len(levels) > MANY_LEVELS and sum(len(level.split()) for level in levels) >= SEVERAL_WORDS * len(levels)
 
 
+def _scored(classes: int) -> int:
+    """How many outcomes have a score: the value, the positive class, or each of several classes."""
+    if classes <= 2:
+        return 1
+    return classes if classes <= MOST_OUTCOMES else 0
+
+
 def _outcomes(target: Array, classes: int) -> Array:
-    if classes > MOST_OUTCOMES:
+    if not _scored(classes):
         return np.empty((len(target), 0))
     each = target[:, None] if classes <= 2 else (target[:, None] == np.arange(classes)).astype(np.float64)
     return np.asarray(StandardScaler().fit_transform(each), np.float64)
