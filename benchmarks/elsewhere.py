@@ -33,11 +33,13 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|---|")
     for name in options.projects:
         with tempfile.TemporaryDirectory() as folder:
-            print(one(name, Path(folder) / name, options.seconds), flush=True)
+            place = Path(folder) / name
+            for population in built(name, place):
+                print(line(name, population, place, options.seconds), flush=True)
 
 
-def one(name: str, place: Path, seconds: int) -> str:
-    """A line of the table."""
+def built(name: str, place: Path) -> list[str]:
+    """A project with its data, built; the names of its populations."""
     shutil.copytree(HERE / "elsewhere" / name, place)
     (packages,) = PACKAGES.glob("python3*/site-packages")
     shutil.copytree(packages / DATA[name], place / "data")
@@ -45,7 +47,11 @@ def one(name: str, place: Path, seconds: int) -> str:
         with zipfile.ZipFile(archive) as opened:
             opened.extractall(place / "data")
     run(place, DBT, "build")
-    (population,) = (path.stem.removeprefix("pop_") for path in (place / "models").glob("pop_*.sql"))
+    return sorted(path.stem.removeprefix("pop_") for path in (place / "models").glob("pop_*.sql"))
+
+
+def line(name: str, population: str, place: Path, seconds: int) -> str:
+    """A line of the table."""
     started = time.monotonic()
     told = run(place, *MARTLET, "features", f"pop_{population}", "--seconds", str(seconds))
     took = time.monotonic() - started
@@ -56,14 +62,15 @@ def one(name: str, place: Path, seconds: int) -> str:
     run(place, *MARTLET, "train", "--select", population, "--seconds", str(seconds))
     with duckdb.connect(str(place / f"{name}.duckdb"), read_only=True) as database:
         rows = database.sql(f"select count(*) from feat_{population}").fetchall()[0][0]
-        metrics = database.sql(
+        metrics = database.execute(
             "select metric, predictor, value, lower, upper from ml.metrics inner join ml.runs using (run_id, metric) "
-            "where split = 'test'"
+            "where split = 'test' and prediction = ?",
+            [population],
         ).fetchall()
     metric, _, value, lower, upper = next(row for row in metrics if row[1] == "pipeline")
     baseline = max(row[2] for row in metrics if row[1] != "pipeline")
     return (
-        f"| {name} | {rows:,} | {found[2]} | {found[1]} | {took:.0f} | {metric} | {value:.4f} "
+        f"| {name}: {population} | {rows:,} | {found[2]} | {found[1]} | {took:.0f} | {metric} | {value:.4f} "
         f"| {lower:.4f} to {upper:.4f} | {baseline:.4f} |"
     )
 

@@ -11,7 +11,7 @@ from ml.features.population import Population
 from ml.features.values import MOST_LEVELS, Values
 from ml.features.windows import Window
 
-MOST = 1_500  # candidates; what comes last stems from further away
+MOST = 2_000  # candidates; what comes last stems from further away
 LATEST = (3, 10)  # numbers of instants that recent means are taken over
 
 
@@ -236,7 +236,7 @@ def _of_measure(view: View, measure: Measure, windows: Sequence[Window], many: R
         yield from _of_number(view, measure, windows)
         return
     if measure.kind == "text":
-        yield _latest(view, measure)
+        yield latest(view, measure, f"{view.name}_{measure.name}_last")
         return
     safe, prefix = measure.name, f"{view.name}_{measure.name}"
     # A first occurrence is marked by the events' query, see `query.Writer`.
@@ -249,7 +249,7 @@ def _of_measure(view: View, measure: Measure, windows: Sequence[Window], many: R
         [distinct],
     )
     if measure.kind != "key" and measure.distinct <= MOST_LEVELS:
-        yield _latest(view, measure)
+        yield latest(view, measure, f"{prefix}_last")
     labels: set[str] = set()
     for level in measure.levels:
         label = f"{safe}_{identifier_part(level)}"
@@ -267,12 +267,14 @@ def _of_measure(view: View, measure: Measure, windows: Sequence[Window], many: R
             yield _feature(view, f"{view.name}_{label}_share_{window.label}", share, words, [counted, many], [window])
 
 
-def _latest(view: View, measure: Measure) -> Feature:
-    """The latest value of a text; of several at once, the greatest."""
-    name = f"last_{measure.name}"
-    last = Running(name, f"max({identifier(measure.name)})", f"last_value({identifier(name)} ignore nulls) over so_far")
-    value, words = f"now_.{identifier(name)}", f"the latest {measure.words}"
-    return _feature(view, f"{view.name}_{measure.name}_last", value, words, [last], kind="category")
+def latest(view: View, measure: Measure, name: str) -> Feature:
+    """The latest value of a text or key; of several at once, the greatest."""
+    known = f"last_{measure.name}"
+    last = Running(
+        known, f"max({identifier(measure.name)})", f"last_value({identifier(known)} ignore nulls) over so_far"
+    )
+    value, words = f"now_.{identifier(known)}", f"the latest {measure.words}"
+    return _feature(view, name, value, words, [last], kind="category")
 
 
 def identifier_part(text: str) -> str:
@@ -308,15 +310,15 @@ def _of_number(view: View, measure: Measure, windows: Sequence[Window]) -> Itera
         f"last_{name}", f"avg({column})", f"last_value({identifier(f'last_{name}')} ignore nulls) over so_far"
     )
     yield _feature(view, f"{prefix}_last", f"now_.{identifier(last.name)}", f"the latest {words}", [last])
-    for latest in LATEST if view.is_near else LATEST[-1:]:
+    for times in LATEST if view.is_near else LATEST[-1:]:
         parts = [
             Running(
-                f"sum{latest}_{name}", amount.gathered, f"sum({identifier(f'sum{latest}_{name}')}) over last_{latest}"
+                f"sum{times}_{name}", amount.gathered, f"sum({identifier(f'sum{times}_{name}')}) over last_{times}"
             ),
-            Running(f"n{latest}_{name}", count.gathered, f"sum({identifier(f'n{latest}_{name}')}) over last_{latest}"),
+            Running(f"n{times}_{name}", count.gathered, f"sum({identifier(f'n{times}_{name}')}) over last_{times}"),
         ]
         mean = f"cast(now_.{identifier(parts[0].name)} as double) / nullif(now_.{identifier(parts[1].name)}, 0)"
-        yield _feature(view, f"{prefix}_mean_last_{latest}", mean, f"mean of {words} at the last {latest} times", parts)
+        yield _feature(view, f"{prefix}_mean_last_{times}", mean, f"mean of {words} at the last {times} times", parts)
     if measure.kind != "number" or not view.is_near:
         return
     for extreme in ("min", "max"):

@@ -11,6 +11,7 @@ import pandas as pd
 from ml.errors import DataError
 from ml.features.candidates import Feature, candidates
 from ml.features.graph import Graph, inferred_keys, read_graph
+from ml.features.latest import follow_latest
 from ml.features.paths import Paths, View, find_paths
 from ml.features.peers import PEERS, beside_all, beside_peers, ratios_of
 from ml.features.population import Population, read_population
@@ -64,6 +65,35 @@ class Composed:
         return f"{len(self.chosen)} of {self.tried} candidates earn their keep: {self.gain:.0%} less loss on later rows"
 
 
+@dataclass(frozen=True)
+class Proposed:
+    """The candidates of a population, and what they come from."""
+
+    population: Population
+    graph: Graph
+    paths: Paths
+    values: Values
+    features: tuple[Feature, ...]
+
+
+def propose(name: str, manifest: Manifest, warehouse: Warehouse) -> Proposed:
+    """Read a population and its graph, and propose candidates, but for ratios: those are made of others' values.
+
+    Raises:
+        DeclarationError: the population's keys can't be read.
+        ProjectError: it is not built.
+        DataError: its keys can't tell its rows apart.
+    """
+    population = read_population(name, manifest, warehouse)
+    graph = _with_keys(read_graph(manifest, warehouse, population), population)
+    values = Values(warehouse)
+    paths = find_paths(population, graph)
+    _without_stale_outcomes(population, paths, warehouse)
+    follow_latest(population, graph, paths, values)
+    windows = {view.name: _windows(view, population, warehouse) for view in paths.views}
+    return Proposed(population, graph, paths, values, tuple(candidates(population, graph, paths, values, windows)))
+
+
 def compose(
     name: str, manifest: Manifest, warehouse: Warehouse, progress: ProgressCallback, seconds: float = SECONDS
 ) -> Composed:
@@ -75,13 +105,9 @@ def compose(
         DataError: its rows can't be learned from.
     """
     started = time.monotonic()
-    population = read_population(name, manifest, warehouse)
-    graph = _with_keys(read_graph(manifest, warehouse, population), population)
-    paths = find_paths(population, graph)
-    values = Values(warehouse)
-    notes = [*graph.notes, *paths.notes]
-    windows = {view.name: _windows(view, population, warehouse) for view in paths.views}
-    found = candidates(population, graph, paths, values, windows)
+    proposed = propose(name, manifest, warehouse)
+    population, graph, paths, values = proposed.population, proposed.graph, proposed.paths, proposed.values
+    found, notes = list(proposed.features), [*graph.notes, *paths.notes]
     if not found:
         raise DataError(
             f"{population.model}: nothing can be told of its rows: no foreign key (`relationships` test) leads from "
@@ -151,6 +177,27 @@ def _with_keys(graph: Graph, population: Population) -> Graph:
         for key in keys
     ]
     return replace(graph, keys=(*graph.keys, *keys), notes=(*graph.notes, *notes))
+
+
+def _without_stale_outcomes(population: Population, paths: Paths, warehouse: Warehouse) -> None:
+    """Leave out earlier outcomes where open rows lie so far ahead that those of the last horizons are not known.
+
+    Closed rows know outcomes as old as the horizon; what is learned from those would not hold for older ones.
+    """
+    if population.horizon is None:
+        return
+    as_of, target = warehouse.quote(population.as_of), warehouse.quote(population.target)
+    row = warehouse.query(
+        f"select epoch(max({as_of})) as latest, epoch(max(case when {target} is not null then {as_of} end)) as known "
+        f"from {population.relation}"
+    ).iloc[0]
+    ahead = timedelta(seconds=float(row["latest"] - row["known"])) if pd.notna(row["known"]) else timedelta(0)
+    if ahead > 2 * population.horizon:
+        paths.views = [view for view in paths.views if not view.is_own]
+        paths.notes.append(
+            f"earlier outcomes are left out: open rows lie up to {ahead.days} days after the last known outcome's "
+            f"as-of, and would know none of the last {(ahead - population.horizon).days} days"
+        )
 
 
 def _windows(view: View, population: Population, warehouse: Warehouse) -> list[Window]:

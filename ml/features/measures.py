@@ -1,6 +1,6 @@
 """The columns of events that features are made of."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ml.features.graph import SNAPSHOT_COLUMNS, Graph, Table
@@ -11,7 +11,7 @@ from ml.features.values import MOSTLY, Values
 from ml.warehouse import Column
 
 # How many columns of a kind are measured: of an event near the population, and of its parents or events further away.
-MEASURES = {"number": 8, "boolean": 4, "category": 3}
+MEASURES = {"boolean": 4, "category": 3}  # and as many numbers as the view says
 FEW_MEASURES = {"number": 2, "boolean": 1, "category": 1}
 LEVELS = 4  # of a category, whose shares are counted
 BEGINNING = 500  # characters of an event's text that are a feature
@@ -52,13 +52,15 @@ def _found(population: Population, view: View, graph: Graph, values: Values) -> 
         yield from _outcome(population, graph, values)
         return
     held = {column.removeprefix("events.") for column in view.columns if column.startswith("events.")}
-    yield from _measures_of(view.table, "events", held | {view.table.clock or ""}, graph, values, is_full=view.is_near)
+    is_full = view.is_near or view.anchor.latest
+    most = {**MEASURES, "number": view.numbers} if is_full else FEW_MEASURES
+    yield from _measures_of(view.table, "events", held | {view.table.clock or ""}, graph, values, most, view.is_near)
     for parent in view.parents if view.is_near else ():
         keys = {*parent.key.parent_columns, parent.table.clock or ""}
         keys |= {column.split(".", 1)[1] for column in view.columns if column.startswith(f"{parent.alias}.")}
         if parent.table.clock is None:
             keys |= set(parent.table.columns) - parent.table.timeless
-        yield from _measures_of(parent.table, parent.alias, keys, graph, values, is_full=False)
+        yield from _measures_of(parent.table, parent.alias, keys, graph, values, FEW_MEASURES)
 
 
 def _outcome(population: Population, graph: Graph, values: Values) -> Iterator[Measure]:
@@ -74,14 +76,21 @@ def _outcome(population: Population, graph: Graph, values: Values) -> Iterator[M
 
 
 def _measures_of(
-    table: Table, alias: str, held: set[str], graph: Graph, values: Values, *, is_full: bool
+    table: Table,
+    alias: str,
+    held: set[str],
+    graph: Graph,
+    values: Values,
+    most: Mapping[str, int],
+    has_texts: bool = False,
 ) -> Iterator[Measure]:
     keys = {column for key in graph.parents(table.id) for column in key.columns}
     keys |= {column for key in graph.children(table.id) for column in key.parent_columns}
-    left = dict(MEASURES if is_full else FEW_MEASURES)
+    left, passed = dict(most), {*held, *table.personal, *SNAPSHOT_COLUMNS}
     for column in table.columns.values():
         name = column.name
-        if name in held or name in table.personal or name in SNAPSHOT_COLUMNS or column.kind in ("date", "other"):
+        is_calendar = name not in keys and name in values.calendar(table)
+        if name in passed or is_calendar or column.kind in ("date", "other"):
             continue
         distinct = values.distinct(table, name)
         is_parents = alias != "events"
@@ -98,7 +107,7 @@ def _measures_of(
             left[kind] -= 1
             measure = _of_kind(found, kind, table, column, values)
             yield measure
-            if is_full and measure.kind == "length" and values.has_words(table, name):
+            if has_texts and measure.kind == "length" and values.has_words(table, name):
                 yield replace(found, kind="text", name=f"{found.name}_text", sql=f"left({sql}, {BEGINNING})")
 
 

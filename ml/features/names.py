@@ -35,6 +35,14 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def free(name: str, taken: set[str]) -> str:
+    """The name, longer if it is taken already, whatever its case; it is then taken too."""
+    while name.lower() in taken:
+        name += "_"
+    taken.add(name.lower())
+    return name
+
+
 def unique(feature: "Feature", taken: set[str]) -> "Feature":
     """The feature under a name of its own: simple, not too long, not taken by another (case does not count)."""
     plain = re.sub(r"[^a-z0-9_]+", "_", feature.name.lower()).strip("_") or "feature"

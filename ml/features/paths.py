@@ -3,14 +3,21 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from ml.features.graph import Graph, Table
 from ml.features.keys import ForeignKey
+from ml.features.names import free
 from ml.features.population import Population
+
+if TYPE_CHECKING:
+    from ml.features.measures import Measure
 
 DEPTH = 3  # foreign keys between a row and what is told of it
 VIEWS = 24  # event relations, at most
-STEPS = {"population", "wanted", "keyed", "events", "features", "now_"}  # of every query, see `query.Writer`
+NUMBERS = 72  # columns of near events, over all of them, that are measured if they hold numbers
+FEWEST_NUMBERS, MOST_NUMBERS = 8, 24  # of one event relation, however many or few others there are
+STEPS = {"population", "wanted", "keyed", "reached", "events", "features", "now_"}  # of every query, see `query.Writer`
 LAYER = re.compile(r"^(stg_[a-z0-9]+__|stg_|int_|fct_|dim_|src_|raw_|seed_|base_)")
 
 
@@ -39,13 +46,14 @@ class Parent:
 class Anchor:
     """A key that the population knows, and that other tables' rows have too.
 
-    `columns` are columns of `keyed`.
+    `columns` are columns of `keyed`, or of `reached` if the key is that of a row's `latest` event.
     """
 
     table: Table
     columns: tuple[str, ...]
     depth: int
     path: str
+    latest: "Latest | None" = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,7 @@ class View:
         path: in words.
         is_near: events of a key that the population itself holds: they are told of in full.
         is_own: the population's own past outcomes.
+        numbers: how many of its columns are measured, at most, if they hold numbers.
     """
 
     name: str
@@ -73,6 +82,7 @@ class View:
     path: str
     is_near: bool = True
     is_own: bool = False
+    numbers: int = FEWEST_NUMBERS
 
     @property
     def steps(self) -> str:
@@ -82,6 +92,15 @@ class View:
     def table_of(self, alias: str) -> Table:
         """The table that an alias of the events' query stands for."""
         return self.table if alias == "events" else next(one.table for one in self.parents if one.alias == alias)
+
+
+@dataclass(frozen=True)
+class Latest:
+    """The foreign key that the latest event of a view holds: its column, as a measure of those events."""
+
+    view: View
+    column: str
+    measure: "Measure"
 
 
 @dataclass
@@ -120,11 +139,25 @@ def find_paths(population: Population, graph: Graph) -> Paths:
         if what in seen or len(found.views) == VIEWS:
             continue
         seen.add(what)
-        found.views.append(_with_own_name(view, {one.steps for one in found.views}))
+        found.views.append(with_own_name(view, {one.steps for one in found.views}))
+    most = _numbers_each(found.views, graph)
+    found.views = [replace(view, numbers=most) if view.is_near else view for view in found.views]
     return found
 
 
-def _with_own_name(view: View, taken: set[str]) -> View:
+def _numbers_each(views: list[View], graph: Graph) -> int:
+    """How many numbers of each near view are measured, so that all of them together are not too many."""
+    held = []
+    for table in (view.table for view in views if view.is_near and not view.is_own):
+        keys = {name for key in graph.parents(table.id) for name in key.columns} | table.identifiers
+        held.append(sum(column.kind == "number" and column.name not in keys for column in table.columns.values()))
+    fitting = (
+        most for most in range(MOST_NUMBERS, FEWEST_NUMBERS, -1) if sum(min(most, one) for one in held) <= NUMBERS
+    )
+    return next(fitting, FEWEST_NUMBERS)
+
+
+def with_own_name(view: View, taken: set[str]) -> View:
     """The view, under another name if a view of the same table by another of its keys, or of another table, has it."""
     if view.steps not in taken:
         return view
@@ -154,10 +187,7 @@ def _parents(
         alike = [other for other in keys if short(graph.tables[other.parent]).lower() == short(parent).lower()]
         is_unclear = len(alike) > 1 or parent.id == table.id
         own = "_".join((*key.columns, named(parent))) if is_unclear else named(parent)
-        alias = f"{prefix}__{own}" if prefix else own
-        while alias.lower() in taken:
-            alias += "_"
-        taken.add(alias.lower())
+        alias = free(f"{prefix}__{own}" if prefix else own, taken)
         words = f"{path} → {parent.name}" if path else f"{', '.join(key.columns)} → {parent.name}"
         yield Parent(alias, parent, key, via, DEPTH - depth + 1, words)
         if depth > 1 and parent.id != table.id:
@@ -175,7 +205,7 @@ def _views(population: Population, anchors: list[Anchor], graph: Graph, notes: l
             if key.child == start.table.id or anchor.depth + 1 > DEPTH:
                 continue
             child = graph.tables[key.child]
-            yield from _view(population, anchor, child, [f"events.{one}" for one in key.columns], (), graph, notes)
+            yield from events_of(population, anchor, child, [f"events.{one}" for one in key.columns], (), graph, notes)
             for below in graph.children(child.id):
                 grandchild = graph.tables[below.child]
                 if anchor.depth + 2 > DEPTH or grandchild.id in (child.id, start.table.id):
@@ -184,7 +214,7 @@ def _views(population: Population, anchors: list[Anchor], graph: Graph, notes: l
                     continue
                 between = Parent(named(child), child, below, "events", 1, child.name)
                 columns = [f"{between.alias}.{one}" for one in key.columns]
-                yield from _view(population, anchor, grandchild, columns, (between,), graph, notes)
+                yield from events_of(population, anchor, grandchild, columns, (between,), graph, notes)
     yield from _pairs(population, [one for one in anchors if one.depth == 1], graph, notes)
 
 
@@ -212,12 +242,12 @@ def _pairs(population: Population, anchors: list[Anchor], graph: Graph, notes: l
                 for other in graph.children(second.table.id):
                     if one.child == other.child and one.child != population.node["unique_id"]:
                         columns = [f"events.{name}" for name in one.columns + other.columns]
-                        yield from _view(
+                        yield from events_of(
                             population, both, graph.tables[one.child], columns, (), graph, notes, is_pair=True
                         )
 
 
-def _view(
+def events_of(
     population: Population,
     anchor: Anchor,
     table: Table,

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from ml.features.candidates import Feature, Running
 from ml.features.graph import Graph, Table
 from ml.features.keys import equal
+from ml.features.latest import latest_key
 from ml.features.measures import first_of, measures
 from ml.features.names import identifier
-from ml.features.paths import Parent, Paths, View, named, short
+from ml.features.paths import Anchor, Parent, Paths, View, named, short
 from ml.features.peers import joined, parts_of
 from ml.features.population import Population
 from ml.features.values import Values
@@ -43,12 +44,18 @@ class Writer:
     def write(self, features: Sequence[Feature], kept: Sequence[str] = ()) -> str:
         """The query: keys, features, other columns of the population, the target."""
         parts = parts_of(features)
-        views = list({feature.view.name: feature.view for feature in parts if feature.view}.values())
+        told = _views(parts)
+        anchors = {view.anchor.columns: view.anchor for view in told if view.anchor.latest}
+        keys = [latest_key(anchor) for anchor in anchors.values()]
+        first, parts = _views(keys), [*keys, *parts]
+        views = _views(parts)
         steps = [*self._imports(views, parts), self._keyed(views, parts)]
-        for view in views:
+        for place, view in enumerate(views, 1):
             own = [feature for feature in parts if feature.view is not None and feature.view.name == view.name]
             steps += self._view(view, own)
-        steps.append(("features", self._joined(views, features, kept)))
+            if place == len(first):
+                steps.append(("reached", self._reached(keys)))
+        steps.append(("features", self._joined(told, features, kept)))
         blocks = [f"{name} as (\n\n{_indented(text)}\n\n)" for name, text in steps]
         return "with\n\n" + ",\n\n".join(blocks) + "\n\nselect * from features\n"
 
@@ -118,6 +125,11 @@ class Writer:
                 )
             joins.append(_join(f"left join {self._aliased(parent)}", conditions))
         return "keyed", "\n".join([_select(lines), f"from {rows}", *joins])
+
+    def _reached(self, latest: Sequence[Feature]) -> str:
+        """The rows with the keys that their latest events hold."""
+        lines = [*(f"keyed.{identifier(key)}" for key in self.population.keys), "keyed.as_of_", *map(joined, latest)]
+        return "\n".join([_select(lines), "from keyed", *self._joins(_views(latest))])
 
     def _as_of(self, rows: str) -> str:
         return _timestamp(f"{rows}.{identifier(self.population.as_of)}", self.population.columns[self.population.as_of])
@@ -222,17 +234,19 @@ class Writer:
         present = [f"{column} is not null" for column in [*columns, *map(_quoted, view.clocks)]]
         if self.wanted:
             anchors = ", ".join(f"keyed.{identifier(column)}" for column in view.anchor.columns)
-            present.append(f"({', '.join(columns)}) in (select distinct {anchors} from keyed)")
+            present.append(f"({', '.join(columns)}) in (select distinct {anchors} {_rows_of(view)})")
         return "\n".join([_select(lines), *sources, _where(present)])
 
     def _key_cast(self, view: View, place: int) -> str:
         """A key of events, of the type that the population's key has."""
         alias, name = view.columns[place].split(".", 1)
         column, read = view.table_of(alias).columns[name], f"{identifier(alias)}.{identifier(name)}"
-        wanted = self._anchor_column(view.anchor.columns[place])
+        wanted = self._anchor_column(view.anchor, view.anchor.columns[place])
         return read if column.kind == wanted.kind else f"cast({read} as {wanted.type.lower()})"
 
-    def _anchor_column(self, name: str) -> Column:
+    def _anchor_column(self, anchor: Anchor, name: str) -> Column:
+        if anchor.latest:
+            return anchor.latest.view.table.columns[anchor.latest.column]
         if name in self.population.columns:
             return self.population.columns[name]
         for parent in self.paths.parents:
@@ -251,19 +265,31 @@ class Writer:
         for alias, moment in [("now_", "keyed.as_of_"), *((one.alias, f"keyed.as_of_ - {one.sql}") for one in windows)]:
             conditions = [*(one.format(alias) for one in same), f"{moment} > {alias}.at_"]
             joins.append(_join(f"asof left join {name}_running as {alias}", conditions))
-        return "\n".join([_select(lines), "from keyed", *joins])
+        return "\n".join([_select(lines), _rows_of(view), *joins])
 
     def _joined(self, views: Sequence[View], features: Sequence[Feature], kept: Sequence[str]) -> str:
         lines = [f"keyed.{identifier(key)}" for key in self.population.keys]
         for feature in features:
             lines.append(joined(feature) if feature.view else _named(feature.expression, feature.name))
         lines += [f"keyed.{identifier(name)}" for name in (*kept, self.population.target)]
-        joins = []
+        return "\n".join([_select(lines), "from keyed", *self._joins(views)])
+
+    def _joins(self, views: Iterable[View]) -> Iterator[str]:
+        """The features of views beside the rows that they are of."""
         for view in views:
             table = f"{view.steps}_features"
             same = [f"keyed.{identifier(key)} = {table}.{identifier(key)}" for key in self.population.keys]
-            joins.append(_join(f"left join {table}", same))
-        return "\n".join([_select(lines), "from keyed", *joins])
+            yield _join(f"left join {table}", same)
+
+
+def _views(features: Iterable[Feature]) -> list[View]:
+    """The events that features are made of, once each."""
+    return list({feature.view.name: feature.view for feature in features if feature.view}.values())
+
+
+def _rows_of(view: View) -> str:
+    """The rows that a view is told of; those of a latest key have it."""
+    return "from reached as keyed" if view.anchor.latest else "from keyed"
 
 
 def _quoted(column: str) -> str:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from ml.features.graph import Table
 from ml.learning.words import SEVERAL_WORDS
 from ml.warehouse import Warehouse
@@ -12,6 +14,8 @@ MOST_TEXTS = 50_000  # different ones that are counted; more are free text
 MOSTLY = 0.9  # share of the rows that have a value of their own
 MOST_LEVELS = 1_000  # of a category that is a feature itself
 WORDY = 10_000  # rows that words are counted on
+COMPARED = 20_000  # rows that numbers are held against the clock on
+CALENDAR = 0.99  # rank correlation with the clock from which on a number is a date by another name
 
 
 @dataclass
@@ -22,6 +26,7 @@ class Values:
     _counted: dict[str, dict[str, int]] = field(default_factory=dict)
     _levels: dict[tuple[str, str], list[tuple[str, float]]] = field(default_factory=dict)
     _words: dict[tuple[str, str], float] = field(default_factory=dict)
+    _calendars: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def rows(self, table: Table) -> int:
         """The number of rows of a table."""
@@ -73,6 +78,33 @@ class Values:
                 (str(level), count / rows) for level, count in zip(found["level"], found["rows"], strict=True)
             ]
         return self._levels[where]
+
+    def calendar(self, table: Table) -> frozenset[str]:
+        """The numbers that tell when an event was and nothing else: its year, or what is counted up."""
+        numbers = [name for name, column in table.columns.items() if column.kind == "number" and name != table.clock]
+        if table.clock is None or not numbers:
+            return frozenset()
+        if table.id not in self._calendars:
+            clock = self.warehouse.quote(table.clock)
+            read = ", ".join(f"cast({self.warehouse.quote(name)} as double)" for name in numbers)
+            some = f"hash({clock}, {read}) % {max(1, self.rows(table) // COMPARED)} = 0"
+            frame = self.warehouse.query(f"select epoch({clock}), {read} from {table.relation} where {some}")
+            ranks = frame.replace([np.inf, -np.inf], np.nan).rank()
+            alike = ranks.corrwith(ranks.iloc[:, 0]).abs().to_numpy()[1:]
+            found = (name for name, share in zip(numbers, alike, strict=True) if share >= CALENDAR)
+            self._calendars[table.id] = frozenset(found)
+        return self._calendars[table.id]
+
+    def share_that_stays(self, table: Table, key: str, column: str) -> float:
+        """How often an event holds the same value as the event of the same key before it; 0 if there are none."""
+        of, value, clock = map(self.warehouse.quote, (key, column, str(table.clock)))
+        some = f"hash({of}) % {max(1, self.rows(table) // SAMPLED)} = 0 and {value} is not null"
+        found = self.warehouse.query(
+            "select avg(case when value = earlier then 1.0 when value <> earlier then 0.0 end) as share from ("
+            f"select {value} as value, lag({value}) over (partition by {of} order by {clock}, {value}) as earlier "
+            f"from {table.relation} where {some}) as pairs"
+        )
+        return float(found["share"].fillna(0.0)[0])
 
     def _counts(self, table: Table) -> dict[str, int]:
         if table.id not in self._counted:

@@ -136,10 +136,11 @@ class OddProject:
         if table.clock:
             columns[table.clock] = f"({BEGIN} + to_seconds(({{h}} % {DAYS * 86_400})::bigint))::{table.clock_type}"
         told: list[dict[str, object]] = [{"name": table.key, "data_tests": ["unique"]}]
+        number = self._one(("{h}", "{group}"))  # of a group, one key nearly tells the others
         for parent in self._some(self.tables, 0, 3):
             name = self._free(columns, (f"{parent.name}Id", "ParentId", "owner", parent.key))
             of_type = self._one((parent.key_type, parent.key_type, "VARCHAR"))
-            columns[name] = f"({{h}} % {parent.rows + 5})::{of_type}"  # some lead nowhere
+            columns[name] = f"({number} % {parent.rows + 5})::{of_type}"  # some lead nowhere
             is_constraint = not table.is_source and self._one((True, False))
             told.append({"name": name, **(_constraint(parent) if is_constraint else _relation(parent))})
         for _ in range(int(self.random.integers(7))):
@@ -168,8 +169,8 @@ class OddProject:
         """Make a table; a twentieth of all values is missing, but none of a primary key and of the population."""
         read = []
         for place, (column, sql) in enumerate(columns.items()):
-            number = f"(hash(i, '{self.seed} {name} {place}') >> 8)"
-            value = sql.format(h=number)
+            number, group = (f"(hash({one}, '{self.seed} {name} {place}') >> 8)" for one in ("i", "i % 9"))
+            value = sql.format(h=number, group=group)
             if place and name != "pop_odd":
                 value = f"case when {number} % 21 > 0 then {value} end"
             read.append(f"{value} as {_quoted(column)}")

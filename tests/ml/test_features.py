@@ -139,6 +139,27 @@ def test_a_mean_is_told_beside_that_of_the_peers(clinic: Place) -> None:
     )
 
 
+def test_what_happened_to_what_the_latest_event_belongs_to_is_told(clinic: Place) -> None:
+    bench = Bench(clinic.directory, "pop_return")
+    views = [view for view in bench.paths.views if view.anchor.latest]
+    # A patient keeps a doctor for some visits, but not a place; and the table of visits alone holds doctors.
+    assert [(view.table.name, view.anchor.columns) for view in views] == [("visits", ("last_doctor_id",))]
+    assert "last_doctor_id" not in {feature.name for feature in bench.features}
+    found = bench.frame()
+    visits = clinic.sql("from visits").sort_values("visited_at")
+    changed = 0
+    for row in found.iloc[:: len(found) // 60].to_dict("records"):
+        past = visits[visits["visited_at"] < row["as_of_date"]]
+        doctors = past[past["patient_id"] == row["patient_id"]]["doctor_id"]
+        seen = past[past["doctor_id"] == doctors.iloc[-1]] if len(doctors) else past[:0]
+        recent = seen[seen["visited_at"] >= row["as_of_date"] - pd.Timedelta(days=28)]
+        assert row["visits_by_last_doctor_id_28d"] == len(recent)
+        assert row["visits_by_last_doctor_id_ever"] == len(seen)
+        assert same(row["visits_by_last_doctor_id_cost_mean_ever"], seen["cost"].mean())
+        changed += doctors.nunique() > 1
+    assert changed > 20
+
+
 def same(one: object, other: object) -> bool:
     both = [np.nan if pd.isna(value) else float(value) for value in (one, other)]  # type: ignore[arg-type]
     return bool(np.isclose(both[0], both[1], rtol=1e-9, equal_nan=True))
@@ -147,7 +168,7 @@ def same(one: object, other: object) -> bool:
 def test_events_at_the_as_of_are_not_known_yet(clinic: Place) -> None:
     clinic.sql("delete from visits where patient_id = 7")
     for moment, number in (("2023-12-31 23:59:59.999999", 1), ("2024-01-01 00:00:00", 2), ("2024-01-01 00:00:00", 3)):
-        clinic.sql(f"insert into visits values ({number}, 7, timestamp '{moment}', 'check', {number}, true, 3)")
+        clinic.sql(f"insert into visits values ({number}, 7, timestamp '{moment}', 'check', {number}, true, 3, 5)")
     clinic.sql("insert into pop_return values (7, date '2024-01-01', true), (7, date '2024-01-02', true)")
     bench = Bench(clinic.directory, "pop_return")
     rows = bench.frame("patient_id = 7 and as_of_date in (date '2024-01-01', date '2024-01-02')")
@@ -363,6 +384,13 @@ def test_a_table_of_sums_is_known_when_its_period_is_over(clinic: Place) -> None
 def test_outcomes_are_told_only_where_a_horizon_says_when_they_are_known(clinic: Place) -> None:
     assert not any(view.is_own for view in Bench(clinic.directory, "pop_cost").paths.views)
     assert any(view.is_own for view in Bench(clinic.directory, "pop_return").paths.views)
+
+
+def test_outcomes_are_not_told_where_open_rows_would_not_know_the_latest(clinic: Place) -> None:
+    clinic.sql("update pop_return set has_returned = null where as_of_date > date '2024-10-01'")
+    bench = Bench(clinic.directory, "pop_return")
+    assert not any(view.is_own for view in bench.paths.views)
+    assert any("earlier outcomes are left out: open rows lie up to" in note for note in bench.paths.notes)
 
 
 def test_of_a_dbt_snapshot_the_version_that_was_valid_is_told(clinic: Place) -> None:

@@ -22,6 +22,8 @@ select
     ['check', 'control', 'urgent'][cast(1 + hash(patient_id, number, 'kind') % 3 as integer)] as kind,
     cast(20 + hash(patient_id, number, 'cost') % 80 as decimal(10, 2)) as cost,
     hash(patient_id, number, 'insured') % 4 > 0 as is_insured,
-    hash(patient_id, number, 'where') % 8 as clinic_id
+    hash(patient_id, number, 'where') % 8 as clinic_id,
+    -- A patient keeps a doctor for some visits.
+    hash(patient_id, number // 6, 'who') % 12 as doctor_id
 from visits
 where visited_at < timestamp '2024-12-31'

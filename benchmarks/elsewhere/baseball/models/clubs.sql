@@ -1,0 +1,1 @@
+select distinct teamID from read_parquet('{{ var("data") }}/Teams.parquet')

@@ -1,0 +1,1 @@
+{{ told_at_year_end('Teams') }}
