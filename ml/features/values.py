@@ -96,13 +96,14 @@ class Values:
         return self._calendars[table.id]
 
     def share_that_stays(self, table: Table, key: str, column: str) -> float:
-        """How often an event holds the same value as the event of the same key before it; 0 if there are none."""
+        """How often a key's events hold the same value as at the moment before; 0 if there are none."""
         of, value, clock = map(self.warehouse.quote, (key, column, str(table.clock)))
         some = f"hash({of}) % {max(1, self.rows(table) // SAMPLED)} = 0 and {value} is not null"
         found = self.warehouse.query(
             "select avg(case when value = earlier then 1.0 when value <> earlier then 0.0 end) as share from ("
-            f"select {value} as value, lag({value}) over (partition by {of} order by {clock}, {value}) as earlier "
-            f"from {table.relation} where {some}) as pairs"
+            "select value, lag(value) over (partition by of_ order by at_, value) as earlier from ("
+            f"select distinct {of} as of_, {clock} as at_, {value} as value from {table.relation} where {some}"
+            ") as held) as pairs"
         )
         return float(found["share"].fillna(0.0)[0])
 
