@@ -10,9 +10,12 @@ from ml.features.population import Population
 from ml.features.values import MOSTLY, Values
 from ml.warehouse import Column
 
-# How many columns of a kind are measured: of an event near the population, and of its parents or events further away.
-MEASURES = {"boolean": 4, "category": 3}  # and as many numbers as the view says
-FEW_MEASURES = {"number": 2, "boolean": 1, "category": 1}
+# How many columns of a kind are measured, at most: of near events beside as many numbers as the view says, of the
+# parents of near events, and of events further away. A text of few levels goes before one of many.
+NEAR = {"boolean": 4, "category": 3, "text": 3}
+MORE_NUMBERS = 3  # for each of so many numbers that a view measures, a boolean and a category may be
+PARENTS = {"number": 4, "boolean": 2, "category": 3, "text": 1}
+FAR = {"number": 2, "boolean": 1, "category": 2, "text": 1}
 LEVELS = 4  # of a category, whose shares are counted
 BEGINNING = 500  # characters of an event's text that are a feature
 FEW_LEVELS = 30  # of a category whose levels are counted apart
@@ -52,15 +55,23 @@ def _found(population: Population, view: View, graph: Graph, values: Values) -> 
         yield from _outcome(population, graph, values)
         return
     held = {column.removeprefix("events.") for column in view.columns if column.startswith("events.")}
-    is_full = view.is_near or view.anchor.latest
-    most = {**MEASURES, "number": view.numbers} if is_full else FEW_MEASURES
-    yield from _measures_of(view.table, "events", held | {view.table.clock or ""}, graph, values, most, view.is_near)
+    held.add(view.table.clock or "")
+    yield from _measures_of(view.table, "events", held, graph, values, _most(view), has_texts=view.is_near)
     for parent in view.parents if view.is_near else ():
         keys = {*parent.key.parent_columns, parent.table.clock or ""}
         keys |= {column.split(".", 1)[1] for column in view.columns if column.startswith(f"{parent.alias}.")}
         if parent.table.clock is None:
             keys |= set(parent.table.columns) - parent.table.timeless
-        yield from _measures_of(parent.table, parent.alias, keys, graph, values, FEW_MEASURES)
+        yield from _measures_of(parent.table, parent.alias, keys, graph, values, PARENTS)
+
+
+def _most(view: View) -> dict[str, int]:
+    """How many columns of each kind are measured of a view's events."""
+    if not view.is_near and not view.anchor.latest:
+        return FAR
+    several = view.numbers // MORE_NUMBERS
+    most = {kind: max(least, several) for kind, least in NEAR.items() if kind != "text"}
+    return {**most, "number": view.numbers, "text": NEAR["text"]}
 
 
 def _outcome(population: Population, graph: Graph, values: Values) -> Iterator[Measure]:
@@ -87,7 +98,7 @@ def _measures_of(
     keys = {column for key in graph.parents(table.id) for column in key.columns}
     keys |= {column for key in graph.children(table.id) for column in key.parent_columns}
     left, passed = dict(most), {*held, *table.personal, *SNAPSHOT_COLUMNS}
-    for column in table.columns.values():
+    for column in _few_levels_first(table, values):
         name = column.name
         is_calendar = name not in keys and name in values.calendar(table)
         if name in passed or is_calendar or column.kind in ("date", "other"):
@@ -103,12 +114,21 @@ def _measures_of(
                 yield found
             continue
         kind = "category" if is_code else column.kind
-        if distinct > 1 and left[kind]:
-            left[kind] -= 1
-            measure = _of_kind(found, kind, table, column, values)
+        measure = _of_kind(found, kind, table, column, values)
+        budget = "text" if measure.kind == "length" else kind
+        if distinct > 1 and left[budget]:
+            left[budget] -= 1
             yield measure
             if has_texts and measure.kind == "length" and values.has_words(table, name):
                 yield replace(found, kind="text", name=f"{found.name}_text", sql=f"left({sql}, {BEGINNING})")
+
+
+def _few_levels_first(table: Table, values: Values) -> list[Column]:
+    """The columns in their order, but texts of many levels last."""
+    return sorted(
+        table.columns.values(),
+        key=lambda column: column.kind == "category" and values.distinct(table, column.name) > FEW_LEVELS,
+    )
 
 
 def _of_kind(found: Measure, kind: str, table: Table, column: Column, values: Values) -> Measure:

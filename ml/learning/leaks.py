@@ -212,12 +212,7 @@ def _identifier_parts(evidence: Evidence, name: str) -> Iterator[tuple[str, Arra
     column = evidence.dataset.features[name]
     kind = evidence.dataset.kinds[name]
     known = column.dropna()
-    entities = len(evidence.dataset.keys.drop_duplicates())
-    if (
-        kind not in ("category", "number")
-        or known.nunique() < IDENTIFIER_SHARE * entities
-        or len(known) < len(column) / 2
-    ):
+    if kind not in ("category", "number") or len(known) < len(column) / 2 or not _numbers_things(evidence, known):
         return
     if kind == "category":
         text = column.fillna("")
@@ -237,6 +232,18 @@ def _identifier_parts(evidence: Evidence, name: str) -> Iterator[tuple[str, Arra
         yield part, level_outputs(pieces, evidence.targets, evidence.folds)
     if evidence.dataset.as_of is None and np.ptp(known) <= DENSE * known.nunique():
         yield "order", evidence.number_outputs(as_number(column))
+
+
+def _numbers_things(evidence: Evidence, known: pd.Series) -> bool:
+    """Whether values are another in (nearly) every row, or another for each entity, which then keeps it."""
+    different, keys = known.nunique(), evidence.dataset.keys
+    entities = len(keys.drop_duplicates())
+    if different < IDENTIFIER_SHARE * entities:
+        return False
+    if different >= IDENTIFIER_SHARE * len(known):
+        return True
+    pairs = keys.loc[known.index].assign(**{"\x00value": known}).drop_duplicates()
+    return len(pairs) * IDENTIFIER_SHARE <= entities
 
 
 LEAKS: tuple[Leak, ...] = (

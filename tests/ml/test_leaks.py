@@ -91,6 +91,7 @@ TEMPTING: dict[str, Callable[[], pd.DataFrame]] = {
     "many levels": lambda: many_levels(),
     "numbered grid": lambda: numbered_grid(),
     "coarse stays": lambda: coarse_stays(),
+    "idle amounts": lambda: idle_amounts(),
 }
 
 
@@ -107,6 +108,15 @@ def many_levels() -> pd.DataFrame:
     teacher = random.choice(300, 18_000, p=random.dirichlet(np.ones(300)))
     frame = table(random.normal(size=(len(teacher), 2)), random.normal(size=300)[teacher] + random.normal(size=18_000))
     return frame.assign(teacher=pd.Series(teacher).map("teacher {}".format))
+
+
+def idle_amounts() -> pd.DataFrame:
+    """Whole amounts, another each time but for zero, which says that a customer sleeps: half of all evens are zeros."""
+    frame, random = weekly("regression"), np.random.default_rng(5)
+    idle = random.random(len(frame)) < 0.6
+    frame["amount"] = np.where(idle, 0, random.integers(1, 100_000, len(frame)))
+    frame["truth"] = np.where(idle, 0.3, 1.0) * frame["truth"]
+    return frame.assign(y=frame["truth"].where(frame["y"].notna()))
 
 
 def numbered_grid() -> pd.DataFrame:
