@@ -36,6 +36,7 @@ from ml.learning.evaluate import (
     importances,
     metric_table,
     predict_output,
+    with_more_rows,
 )
 from ml.learning.findings import Finding
 from ml.learning.profiles import profiles
@@ -170,7 +171,8 @@ def _try(declared: Prediction, dataset: Dataset, progress: ProgressCallback, bud
     }
     seconds = budget.overhead / 2 if budget.has_clock else math.inf
     worth = importances(found.estimator, dataset, split.test, prediction, seconds)
-    likely = _expected(metrics["test", "pipeline"][0], unseen, dataset, prediction)
+    validated, first = metrics["validation", "pipeline"][0], metrics["test", "pipeline"][0]
+    likely = _expected(validated, first, unseen, dataset, split, prediction)
     metrics["expected", "pipeline"] = [likely]
     return Trial(dataset, split, found, naive, metrics, worth, tested, unseen)
 
@@ -191,7 +193,9 @@ def _card(
     return Card(prediction, row, metrics, tried.importances, told.curves, told.slices, found)
 
 
-def _expected(tested: Metric, unseen: Validation, dataset: Dataset, prediction: Prediction) -> Metric:
+def _expected(
+    validated: Metric, tested: Metric, unseen: Validation, dataset: Dataset, split: Split, prediction: Prediction
+) -> Metric:
     """What is announced for rows to come: from all that was predicted unseen, or with time from period to period."""
 
     def measured(part: Rows) -> Metric:
@@ -199,7 +203,9 @@ def _expected(tested: Metric, unseen: Validation, dataset: Dataset, prediction: 
         return declared_metric(unseen.y[part], unseen.output[part], prediction, keys)
 
     if dataset.as_of is None:
-        return expected(tested, measured(np.arange(len(unseen.y))), ())
+        folds = float(np.mean([len(learn) for learn, _ in split.folds]))
+        reach = with_more_rows(validated.value, tested.value, folds, len(split.train), len(dataset.closed))
+        return expected(tested, measured(np.arange(len(unseen.y))), (), reach)
     return expected(tested, None, [measured(part) for part in unseen.parts])
 
 

@@ -14,7 +14,7 @@ MOST_TEXTS = 50_000  # different ones that are counted; more are free text
 MOSTLY = 0.9  # share of the rows that have a value of their own
 MOST_LEVELS = 1_000  # of a category that is a feature itself
 WORDY = 10_000  # rows that words are counted on
-COMPARED = 20_000  # rows that numbers are held against the clock on
+COMPARED, FEWEST_COMPARED = 20_000, 50  # rows that numbers are held against the clock on
 CALENDAR = 0.99  # rank correlation with the clock from which on a number is a date by another name
 
 
@@ -90,7 +90,7 @@ class Values:
             some = f"hash({clock}, {read}) % {max(1, self.rows(table) // COMPARED)} = 0"
             frame = self.warehouse.query(f"select epoch({clock}), {read} from {table.relation} where {some}")
             ranks = frame.replace([np.inf, -np.inf], np.nan).rank()
-            alike = ranks.corrwith(ranks.iloc[:, 0]).abs().to_numpy()[1:]
+            alike = ranks.corrwith(ranks.iloc[:, 0], min_periods=FEWEST_COMPARED).abs().to_numpy()[1:]
             found = (name for name, share in zip(numbers, alike, strict=True) if share >= CALENDAR)
             self._calendars[table.id] = frozenset(found)
         return self._calendars[table.id]

@@ -27,6 +27,7 @@ __all__ = [
     "metric_table",
     "predict_output",
     "score",
+    "with_more_rows",
 ]
 
 SAMPLES = 400  # bootstrap samples at most; a scorer that must be called once per sample gets fewer
@@ -85,7 +86,7 @@ def declared_metric(y: Array, output: Array, prediction: Prediction, keys: pd.Da
     return _table(y, output, prediction, keys, only_declared=True)[0]
 
 
-def expected(tested: Metric, unseen: Metric | None, periods: Sequence[Metric]) -> Metric:
+def expected(tested: Metric, unseen: Metric | None, periods: Sequence[Metric], within_reach: float = -np.inf) -> Metric:
     """What the declared metric is likely to be on as many new rows as were tested, with its 95 % interval.
 
     New rows differ by chance from those tested, as much as those do from all; and a new period differs from those
@@ -95,6 +96,8 @@ def expected(tested: Metric, unseen: Metric | None, periods: Sequence[Metric]) -
         tested: the metric on the test rows.
         unseen: the metric on all rows that were predicted unseen, where there is no time; it is the more certain.
         periods: the metric on each period, where there is time.
+        within_reach: what more rows to learn from may bring, see `with_more_rows`: the upper end rises as much as that
+            lies above the value, up to half as wide an interval again.
     """
     value, own = tested.value, _variance(tested)
     variance = 2 * own
@@ -105,7 +108,17 @@ def expected(tested: Metric, unseen: Metric | None, periods: Sequence[Metric]) -
         variance += max(float(np.var([period.value for period in periods], ddof=1)) - chance, 0.0)
     half = NORMAL_95 * float(np.sqrt(variance))
     best = 0.0 if tested.metric.startswith("neg_") else BEST.get(tested.metric, np.inf)
-    return Metric(tested.metric, value, value - half, min(value + half, best), tested.rows)
+    upper = value + half + float(np.clip(within_reach - value, 0.0, half))
+    return Metric(tested.metric, value, value - half, min(upper, best), tested.rows)
+
+
+def with_more_rows(validated: float, tested: float, folds: float, train: float, closed: float) -> float:
+    """The metric of a pipeline that learns from all closed rows, by what the test gained over the folds.
+
+    The test's pipeline learned from `train` rows and those of the folds from fewer. Taken on along the logarithm of the
+    rows, which flatters: learning curves bend. So this is within reach, not to be expected.
+    """
+    return tested + (tested - validated) * float(np.log(closed / train) / np.log(train / folds))
 
 
 def _variance(metric: Metric) -> float:

@@ -5,7 +5,7 @@ import pytest
 from ml.declaration import Search
 from ml.learning import evaluate, resample
 from ml.learning.dataset import make_dataset, split_rows
-from ml.learning.evaluate import Metric, declared_metric, expected, importances, metric_table
+from ml.learning.evaluate import Metric, declared_metric, expected, importances, metric_table, with_more_rows
 from ml.learning.measures import BINARY, REGRESSION, SEVERAL
 from ml.learning.search import search
 from tests.ml.frames import KINDS, churn, declare, declare_spend, weekly
@@ -129,6 +129,18 @@ def test_periods_that_differ_widen_what_is_announced() -> None:
     assert like.value == unlike.value == 0.8
     assert like.upper - like.lower == pytest.approx(2 * 0.02 * np.sqrt(2))
     assert unlike.upper - unlike.lower > 3 * (like.upper - like.lower)
+
+
+def test_what_more_rows_may_bring_raises_the_upper_end_alone() -> None:
+    # A fit on 64 % of the rows, one on 80 %, and all: each step is a quarter more.
+    reach = with_more_rows(-0.559, -0.546, folds=64, train=80, closed=100)
+    assert reach == pytest.approx(-0.533)
+    tested, unseen = metric(-0.546, 0.015, "neg_log_loss"), metric(-0.551, 0.011, "neg_log_loss")
+    plain, raised = expected(tested, unseen, ()), expected(tested, unseen, (), reach)
+    assert (raised.value, raised.lower) == (plain.value, plain.lower)
+    assert raised.upper == pytest.approx(plain.upper + 0.018)
+    assert expected(tested, unseen, (), 0.0).upper == pytest.approx(plain.upper + (plain.upper - plain.value))
+    assert expected(tested, unseen, (), -0.6) == plain
 
 
 def test_no_better_score_is_announced_than_there_can_be() -> None:

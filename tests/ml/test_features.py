@@ -221,7 +221,10 @@ def test_what_numbers_things_is_no_amount(clinic: Place) -> None:
         "update visits set statusId = visit_id % 3, letterId = visit_id, "
         "note = concat('note ', visit_id, repeat('x', visit_id % 7))"
     )
+    clinic.sql("alter table visits add column month_seen integer")
+    clinic.sql("update visits set month_seen = 12 * year(visited_at) + month(visited_at)")
     names = {feature.name for feature in Bench(clinic.directory, "pop_return").features}
+    assert not any("month_seen" in name for name in names)  # a calendar
     assert "visits_statusid_1_share_ever" in names  # few levels: a code
     assert "visits_note_length_mean_ever" in names  # free text
     assert "visits_note_length_sum_ever" not in names
