@@ -10,12 +10,11 @@ from ml.features.population import Population
 from ml.features.values import MOSTLY, Values
 from ml.warehouse import Column
 
-# How many columns of a kind are measured, at most: of near events beside as many numbers as the view says, of the
-# parents of near events, and of events further away. A text of few levels goes before one of many.
+# How many columns of a kind are measured, at most: of near events beside as many numbers as the view says, and of their
+# parents and of events further away. A text of few levels goes before one of many.
 NEAR = {"boolean": 4, "category": 3, "text": 3}
 MORE_NUMBERS = 3  # for each of so many numbers that a view measures, a boolean and a category may be
-PARENTS = {"number": 4, "boolean": 2, "category": 3, "text": 1}
-FAR = {"number": 2, "boolean": 1, "category": 2, "text": 1}
+FEW = {"number": 2, "boolean": 1, "category": 2, "text": 1}
 LEVELS = 4  # of a category, whose shares are counted
 BEGINNING = 500  # characters of an event's text that are a feature
 FEW_LEVELS = 30  # of a category whose levels are counted apart
@@ -62,13 +61,13 @@ def _found(population: Population, view: View, graph: Graph, values: Values) -> 
         keys |= {column.split(".", 1)[1] for column in view.columns if column.startswith(f"{parent.alias}.")}
         if parent.table.clock is None:
             keys |= set(parent.table.columns) - parent.table.timeless
-        yield from _measures_of(parent.table, parent.alias, keys, graph, values, PARENTS)
+        yield from _measures_of(parent.table, parent.alias, keys, graph, values, FEW)
 
 
 def _most(view: View) -> dict[str, int]:
     """How many columns of each kind are measured of a view's events."""
     if not view.is_near and not view.anchor.latest:
-        return FAR
+        return FEW
     several = view.numbers // MORE_NUMBERS
     most = {kind: max(least, several) for kind, least in NEAR.items() if kind != "text"}
     return {**most, "number": view.numbers, "text": NEAR["text"]}
