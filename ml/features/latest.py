@@ -11,14 +11,14 @@ from ml.features.paths import VIEWS, Anchor, Latest, Paths, View, events_of, wit
 from ml.features.population import Population
 from ml.features.values import Values
 
-STAYS = 0.5  # share of events that hold the key of the one before, from which on the latest tells of the next
+STAYS = 0.5  # share of moments that hold the key of the one before, from which on the latest tells of the next
 
 
 def follow_latest(population: Population, graph: Graph, paths: Paths, values: Values) -> None:
     """Add the events of what a row's latest events belong to.
 
-    Only of keys that stay from event to event, as a player's team does and a buyer's product doesn't, and not of tables
-    that the population holds a key of itself.
+    Only of keys that stay from moment to moment, as a player's team does and a buyer's product doesn't, and not of
+    tables that the population holds a key of itself.
     """
     taken = {*population.columns, *(f"{one.alias}__{name}" for one in paths.parents for name in one.table.columns)}
     for anchor in _anchors(population, graph, paths, values, {name.lower() for name in taken}):
