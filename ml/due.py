@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-import pandas as pd
-
 from ml import ledger
 from ml.check import feature_columns, feature_kinds
 from ml.declaration import Prediction
 from ml.ledger import StoredRun
+from ml.newest import newest
 from ml.warehouse import Warehouse
 from ml.watch.watch import alarms
 
@@ -35,20 +34,17 @@ def changes(run: StoredRun, prediction: Prediction, kinds: Mapping[str, str]) ->
 
 def _why_again(prediction: Prediction, warehouse: Warehouse, last: StoredRun) -> str:
     every = prediction.retrain.every
-    newest, learned = _newest(prediction, warehouse), last.last_as_of or last.finished_at
-    if newest is None or newest <= learned:
+    known, learned = _known_until(prediction, warehouse), last.last_as_of or last.finished_at
+    if known is None or known <= learned:
         return ""
-    if every is not None and newest - learned >= every:
-        return f"outcomes of {(newest - learned).days} more days are known"
+    if every is not None and known - learned >= every:
+        return f"outcomes of {(known - learned).days} more days are known"
     found = [alarm for alarm in alarms(prediction, warehouse) if alarm.kind in prediction.retrain.when]
     return "; ".join(alarm.message for alarm in found)
 
 
-def _newest(prediction: Prediction, warehouse: Warehouse) -> datetime | None:
+def _known_until(prediction: Prediction, warehouse: Warehouse) -> datetime | None:
     """The newest as-of whose outcomes are known; without time, now."""
     if prediction.as_of is None:
         return datetime.now(UTC).replace(tzinfo=None)
-    as_of, target = warehouse.quote(prediction.as_of), warehouse.quote(prediction.target)
-    sql = f"select max({as_of}) as newest from {prediction.relation} where {target} is not null"
-    newest = pd.Timestamp(warehouse.query(sql)["newest"][0])
-    return None if pd.isna(newest) else newest.to_pydatetime()
+    return newest(warehouse, prediction.relation, prediction.as_of, prediction.target).closed

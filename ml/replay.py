@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import yaml
 
 from ml.cost import record_steps
@@ -16,6 +15,7 @@ from ml.dbt import Dbt
 from ml.declaration import Prediction, read_predictions, select_predictions
 from ml.errors import DataError, ProjectError
 from ml.manifest import Manifest
+from ml.newest import newest
 from ml.project import Project
 from ml.report import Report
 from ml.run import Outcome, build, look_after, predict, readers_of
@@ -163,18 +163,18 @@ def _require_past(prediction: Prediction, warehouse: Warehouse, date: datetime) 
     """Refuse a feature model that knows more than was known at a date."""
     if prediction.as_of is None:
         return
-    as_of, target = warehouse.quote(prediction.as_of), warehouse.quote(prediction.target)
-    found = warehouse.query(
-        f"select max({as_of}) as newest, max(case when {target} is not null then {as_of} end) as closed "
-        f"from {prediction.relation}"
-    )
-    newest, closed = pd.Timestamp(found["newest"][0]), pd.Timestamp(found["closed"][0])
+    last, closed = newest(warehouse, prediction.relation, prediction.as_of, prediction.target)
     horizon = prediction.horizon or timedelta(0)
-    if (not pd.isna(newest) and newest > date) or (not pd.isna(closed) and closed + horizon > date):
-        raise DataError(
-            f"{prediction.feature_model} knows more than could be known at {date:%Y-%m-%d}: its newest as-of is "
-            f"{newest:%Y-%m-%d}, its newest outcome is as of {closed:%Y-%m-%d}. Cut its sources by var 'as_of'."
-        )
+    if last and last > date:
+        known = f"its newest as-of is {last:%Y-%m-%d}"
+    elif closed and closed + horizon > date:
+        known = f"it holds the outcome as of {closed:%Y-%m-%d}"
+    else:
+        return
+    raise DataError(
+        f"{prediction.feature_model} knows more than could be known at {date:%Y-%m-%d}: {known}. "
+        "Cut its sources by var 'as_of'."
+    )
 
 
 def _about(project: Project, plan: Plan) -> dict[str, str]:

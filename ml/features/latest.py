@@ -25,8 +25,8 @@ def follow_latest(population: Population, graph: Graph, paths: Paths, values: Va
         for below in graph.children(anchor.table.id):
             if below.child == population.node["unique_id"] or len(below.columns) != 1:
                 continue
-            columns = [f"events.{column}" for column in below.columns]
-            for view in events_of(population, anchor, graph.tables[below.child], columns, (), graph, paths.notes):
+            table = graph.tables[below.child]
+            for view in events_of(population, anchor, table, below.columns, (), graph, paths.notes):
                 if len(paths.views) < VIEWS:
                     paths.views.append(with_own_name(view, {one.steps for one in paths.views}))
 
@@ -40,19 +40,21 @@ def latest_key(anchor: Anchor) -> Feature:
 
 
 def _anchors(population: Population, graph: Graph, paths: Paths, values: Values, taken: set[str]) -> Iterator[Anchor]:
-    near = [view for view in paths.views if view.is_near and view.table.clock and len(view.columns) == 1]
-    holding = [view for view in near if not view.is_own and len(graph.parents(view.table.id)) > 1]
     held = {parent.table.id for parent in paths.parents if parent.via == "population"}
+    keys = {
+        view.name: [key for key in graph.parents(view.table.id) if key.parent not in held]
+        for view in paths.views
+        if view.is_near and not view.is_own and view.table.clock and len(view.columns) == 1
+    }
+    holding = [view for view in paths.views if keys.get(view.name)]
     seen: set[tuple[tuple[str, ...], str]] = set()
     # Of several tables with such a key, that tells which knows most of the population, and then most events.
     known = {view.name: round(_share_known(population, view, values), 1) for view in holding}
     for view in sorted(holding, key=lambda one: (-known[one.name], -values.rows(one.table))):
-        for key in graph.parents(view.table.id):
+        for key in keys[view.name]:
             what = (view.anchor.columns, key.parent)
-            measure = _measure(population, view, key, graph, values)
-            if measure is None or key.parent in held or what in seen:
-                continue
-            if values.share_that_stays(view.table, _key_of(view), *key.columns) < STAYS:
+            measure = None if what in seen else _measure(population, view, key, graph, values)
+            if measure is None or values.share_that_stays(view.table, view.names[0], *key.columns) < STAYS:
                 continue
             seen.add(what)
             name = free(f"last_{key.columns[0]}", taken)
@@ -70,14 +72,10 @@ def _measure(population: Population, view: View, key: ForeignKey, graph: Graph, 
     return next((one for one in found if one.kind == "key" and one.sql == sql), None)
 
 
-def _key_of(view: View) -> str:
-    return view.columns[0].split(".", 1)[1]
-
-
 def _share_known(population: Population, view: View, values: Values) -> float:
     """The share of the population's keys that a view has events of."""
     quote = values.warehouse.quote
-    key, events = quote(view.anchor.columns[0]), quote(_key_of(view))
+    key, events = quote(view.anchor.columns[0]), quote(view.names[0])
     known = f"select cast({events} as varchar) from {view.table.relation}"
     keys = f"select distinct cast({key} as varchar) as key from {population.relation}"
     found = values.warehouse.query(

@@ -53,12 +53,11 @@ def _found(population: Population, view: View, graph: Graph, values: Values) -> 
     if view.is_own:
         yield from _outcome(population, graph, values)
         return
-    held = {column.removeprefix("events.") for column in view.columns if column.startswith("events.")}
-    held.add(view.table.clock or "")
+    held = {column.name for column in view.columns if column.alias == "events"} | {view.table.clock or ""}
     yield from _measures_of(view.table, "events", held, graph, values, _most(view), has_texts=view.is_near)
     for parent in view.parents if view.is_near else ():
         keys = {*parent.key.parent_columns, parent.table.clock or ""}
-        keys |= {column.split(".", 1)[1] for column in view.columns if column.startswith(f"{parent.alias}.")}
+        keys |= {column.name for column in view.columns if column.alias == parent.alias}
         if parent.table.clock is None:
             keys |= set(parent.table.columns) - parent.table.timeless
         yield from _measures_of(parent.table, parent.alias, keys, graph, values, FEW)

@@ -1,13 +1,13 @@
 """Ways through the graph from a population to the tables that can tell of it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ml.features.graph import Graph, Table
 from ml.features.keys import ForeignKey
-from ml.features.names import free
+from ml.features.names import free, identifier
 from ml.features.population import Population
 
 if TYPE_CHECKING:
@@ -56,6 +56,18 @@ class Anchor:
     latest: "Latest | None" = None
 
 
+class EventColumn(NamedTuple):
+    """A column of events, or of a table that is joined to them under an alias."""
+
+    alias: str
+    name: str
+
+    @property
+    def sql(self) -> str:
+        """It, each part quoted where SQL needs it."""
+        return f"{identifier(self.alias)}.{identifier(self.name)}"
+
+
 @dataclass(frozen=True)
 class View:
     """Events of a table, by a key that the population knows.
@@ -64,9 +76,9 @@ class View:
         name: of its features' prefix.
         table: whose rows are the events.
         anchor: the population's side of the key.
-        columns: the events' side of the key, as SQL on `events` and its joins.
+        columns: the events' side of the key.
         parents: tables that each event has one row of, joined to it.
-        clocks: SQL of the moments that an event waits for: it is known from the latest on.
+        clocks: the moments that an event waits for: it is known from the latest on.
         path: in words.
         is_near: events of a key that the population itself holds: they are told of in full.
         is_own: the population's own past outcomes.
@@ -76,9 +88,9 @@ class View:
     name: str
     table: Table
     anchor: Anchor
-    columns: tuple[str, ...]
+    columns: tuple[EventColumn, ...]
     parents: tuple[Parent, ...]
-    clocks: tuple[str, ...]
+    clocks: tuple[EventColumn, ...]
     path: str
     is_near: bool = True
     is_own: bool = False
@@ -88,6 +100,11 @@ class View:
     def steps(self) -> str:
         """How the names of its steps in a query begin."""
         return "".join(letter if letter.isalnum() and letter.isascii() else "_" for letter in self.name.lower())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the columns of the key are called in their tables."""
+        return tuple(column.name for column in self.columns)
 
     def table_of(self, alias: str) -> Table:
         """The table that an alias of the events' query stands for."""
@@ -161,7 +178,7 @@ def with_own_name(view: View, taken: set[str]) -> View:
     """The view, under another name if a view of the same table by another of its keys, or of another table, has it."""
     if view.steps not in taken:
         return view
-    other = replace(view, name=f"{view.name}_as_{'_'.join(column.split('.', 1)[1] for column in view.columns)}")
+    other = replace(view, name=f"{view.name}_as_{'_'.join(view.names)}")
     number = 1
     while other.steps in taken:
         number += 1
@@ -171,8 +188,7 @@ def with_own_name(view: View, taken: set[str]) -> View:
 
 def _rank(view: View) -> tuple[bool, bool]:
     """Near views first, and of those by one key, the one by the column of the same name."""
-    same = tuple(column.split(".", 1)[1] for column in view.columns) == view.anchor.columns
-    return not view.is_near, not same
+    return not view.is_near, view.names != view.anchor.columns
 
 
 def _parents(
@@ -205,7 +221,7 @@ def _views(population: Population, anchors: list[Anchor], graph: Graph, notes: l
             if key.child == start.table.id or anchor.depth + 1 > DEPTH:
                 continue
             child = graph.tables[key.child]
-            yield from events_of(population, anchor, child, [f"events.{one}" for one in key.columns], (), graph, notes)
+            yield from events_of(population, anchor, child, key.columns, (), graph, notes)
             for below in graph.children(child.id):
                 grandchild = graph.tables[below.child]
                 if anchor.depth + 2 > DEPTH or grandchild.id in (child.id, start.table.id):
@@ -213,8 +229,7 @@ def _views(population: Population, anchors: list[Anchor], graph: Graph, notes: l
                 if (below, key) in graph.echoes:
                     continue
                 between = Parent(named(child), child, below, "events", 1, child.name)
-                columns = [f"{between.alias}.{one}" for one in key.columns]
-                yield from events_of(population, anchor, grandchild, columns, (between,), graph, notes)
+                yield from events_of(population, anchor, grandchild, key.columns, (between,), graph, notes)
     yield from _pairs(population, [one for one in anchors if one.depth == 1], graph, notes)
 
 
@@ -223,7 +238,7 @@ def _own_past(population: Population, anchor: Anchor) -> View:
         name=_name("outcomes", anchor, population),
         table=anchor.table,
         anchor=anchor,
-        columns=tuple(f"events.{column}" for column in anchor.columns),
+        columns=tuple(EventColumn("events", name) for name in anchor.columns),
         parents=(),
         clocks=(),
         path=f"earlier outcomes of the same {' and '.join(anchor.columns)}",
@@ -241,9 +256,15 @@ def _pairs(population: Population, anchors: list[Anchor], graph: Graph, notes: l
             for one in graph.children(first.table.id):
                 for other in graph.children(second.table.id):
                     if one.child == other.child and one.child != population.node["unique_id"]:
-                        columns = [f"events.{name}" for name in one.columns + other.columns]
                         yield from events_of(
-                            population, both, graph.tables[one.child], columns, (), graph, notes, is_pair=True
+                            population,
+                            both,
+                            graph.tables[one.child],
+                            one.columns + other.columns,
+                            (),
+                            graph,
+                            notes,
+                            is_pair=True,
                         )
 
 
@@ -251,14 +272,17 @@ def events_of(
     population: Population,
     anchor: Anchor,
     table: Table,
-    columns: list[str],
+    key: Sequence[str],
     between: tuple[Parent, ...],
     graph: Graph,
     notes: list[str],
     *,
     is_pair: bool = False,
 ) -> Iterator[View]:
-    """The events of a table with the parents that tell more of them; none if nothing says when they happened."""
+    """The events of a table with the parents that tell more of them; none if nothing says when they happened.
+
+    `key` are the columns, of the events or of the table between, that hold the anchor's key.
+    """
     others = [
         parent
         for parent in _parents("events", table, graph, 1, "", "", {one.alias.lower() for one in between})
@@ -266,9 +290,11 @@ def events_of(
     ]
     known = [*between, *others]
     if table.clock:
-        clocks = [f"events.{table.clock}"]
+        clocks = [EventColumn("events", table.clock)]
     else:
-        clocks = [f"{one.alias}.{one.table.clock}" for one in known if one.table.clock and not one.table.is_history]
+        clocks = [
+            EventColumn(one.alias, one.table.clock) for one in known if one.table.clock and not one.table.is_history
+        ]
     if not clocks:
         note = f"{table.name} has no clock (`event_time`): its rows are not counted"
         if note not in notes:
@@ -280,7 +306,7 @@ def events_of(
         name=_name(short(table), anchor, population),
         table=table,
         anchor=anchor,
-        columns=tuple(columns),
+        columns=tuple(EventColumn(between[0].alias if between else "events", name) for name in key),
         parents=parents,
         clocks=tuple(clocks),
         path=f"{anchor.path} → {' → '.join(steps)}",

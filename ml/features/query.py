@@ -7,17 +7,16 @@ from ml.features.candidates import Feature, Running
 from ml.features.graph import Graph, Table
 from ml.features.keys import equal
 from ml.features.latest import latest_key
+from ml.features.layout import as_named, clauses, indented, join, select, where
 from ml.features.measures import first_of, measures
 from ml.features.names import identifier
-from ml.features.paths import Anchor, Parent, Paths, View, named, short
+from ml.features.paths import Anchor, EventColumn, Parent, Paths, View, named, short
 from ml.features.peers import joined, parts_of
 from ml.features.population import Population
 from ml.features.values import Values
 from ml.features.windows import Window, window
 from ml.warehouse import Column
 
-INDENT = "    "
-WIDEST = 100
 ENDINGS = ("_events", "_instants", "_running", "_features")  # of the steps of a view
 
 
@@ -51,12 +50,11 @@ class Writer:
         views = _views(parts)
         steps = [*self._imports(views, parts), self._keyed(views, parts)]
         for place, view in enumerate(views, 1):
-            own = [feature for feature in parts if feature.view is not None and feature.view.name == view.name]
-            steps += self._view(view, own)
+            steps += self._view(view, _features_of(view, parts))
             if place == len(first):
                 steps.append(("reached", self._reached(keys)))
         steps.append(("features", self._joined(told, features, kept)))
-        blocks = [f"{name} as (\n\n{_indented(text)}\n\n)" for name, text in steps]
+        blocks = [f"{name} as (\n\n{indented(text)}\n\n)" for name, text in steps]
         return "with\n\n" + ",\n\n".join(blocks) + "\n\nselect * from features\n"
 
     def _imports(self, views: Sequence[View], features: Sequence[Feature]) -> list[tuple[str, str]]:
@@ -113,7 +111,7 @@ class Writer:
             alias = identifier(parent.alias)
             for here, column in self._columns_of(parent).items():
                 if here in used:
-                    lines.append(_named(f"{alias}.{identifier(column)}", here))
+                    lines.append(as_named(f"{alias}.{identifier(column)}", here))
             via = rows if parent.via == "population" else identifier(parent.via)
             conditions = self._same_key(parent, via)
             if parent.table.clock:
@@ -123,13 +121,13 @@ class Writer:
                 conditions.append(
                     f"({until} is null or {_timestamp(until, parent.table.columns['dbt_valid_to'])} >= {as_of})"
                 )
-            joins.append(_join(f"left join {self._aliased(parent)}", conditions))
-        return "keyed", "\n".join([_select(lines), f"from {rows}", *joins])
+            joins.append(join(f"left join {self._aliased(parent)}", conditions))
+        return "keyed", "\n".join([select(lines), f"from {rows}", *joins])
 
     def _reached(self, latest: Sequence[Feature]) -> str:
         """The rows with the keys that their latest events hold."""
         lines = [*(f"keyed.{identifier(key)}" for key in self.population.keys), "keyed.as_of_", *map(joined, latest)]
-        return "\n".join([_select(lines), "from keyed", *self._joins(_views(latest))])
+        return "\n".join([select(lines), "from keyed", *self._joins(_views(latest))])
 
     def _as_of(self, rows: str) -> str:
         return _timestamp(f"{rows}.{identifier(self.population.as_of)}", self.population.columns[self.population.as_of])
@@ -158,8 +156,7 @@ class Writer:
 
     def _event_parents(self, view: View, features: Iterable[Feature]) -> list[Parent]:
         """The parents of events that the features of a view read."""
-        own = [feature for feature in features if feature.view is not None and feature.view.name == view.name]
-        text = self._events(view, [f"key_{place}" for place, _ in enumerate(view.columns, 1)], _needs(own))
+        text = self._events(view, _keys(view), _needs(_features_of(view, features)))
         return [parent for parent in view.parents if f"left join {self._aliased(parent)}\n" in text]
 
     def _aliased(self, parent: Parent) -> str:
@@ -170,7 +167,7 @@ class Writer:
         needs = _needs(features)
         windows = list({one.label: one for feature in features for one in feature.windows}.values())
         name = view.steps
-        keys = [f"key_{place}" for place, _ in enumerate(view.columns, 1)]
+        keys = _keys(view)
         events = self._own_events(view, keys, needs) if view.is_own else self._events(view, keys, needs)
         instants = [*keys, "at_", *(f"{one.gathered} as {identifier(one.name)}" for one in needs)]
         grouped = ", ".join([*keys, "at_"])
@@ -182,10 +179,10 @@ class Writer:
                 latest = one.running.rsplit("last_", 1)[1]
                 frames[f"last_{latest}"] = f"last_{latest} as ({by} rows {int(latest) - 1} preceding)"
         used = [text for frame, text in frames.items() if any(f" over {frame}" in one.running for one in needs)]
-        windowed = "\n".join([_select(running), f"from {name}_instants", *_clauses("window", used)])
+        windowed = "\n".join([select(running), f"from {name}_instants", *clauses("window", used)])
         return [
             (f"{name}_events", events),
-            (f"{name}_instants", f"{_select(instants)}\nfrom {name}_events\ngroup by {grouped}"),
+            (f"{name}_instants", f"{select(instants)}\nfrom {name}_events\ngroup by {grouped}"),
             (f"{name}_running", windowed),
             (f"{name}_features", self._looked_up(view, features, windows, keys)),
         ]
@@ -197,10 +194,10 @@ class Writer:
             raise ValueError("outcomes of a population without horizon are never known")
         as_of = _timestamp(f"events.{identifier(population.as_of)}", population.columns[population.as_of])
         known = f"{as_of} + {window(int(population.horizon.total_seconds())).sql} - interval 1 microsecond"
-        columns = [_quoted(column) for column in view.columns]
+        columns = [column.sql for column in view.columns]
         lines = [f"{column} as {key}" for column, key in zip(columns, keys, strict=True)]
         lines += [f"{known} as at_", *self._measured(view, needs, columns, known)]
-        return f"{_select(lines)}\nfrom population as events\nwhere events.{identifier(population.target)} is not null"
+        return f"{select(lines)}\nfrom population as events\nwhere events.{identifier(population.target)} is not null"
 
     def _measured(self, view: View, needs: Sequence[Running], keys: Sequence[str], moment: str) -> Iterator[str]:
         """The columns of events that are needed, and the marks of first occurrences."""
@@ -210,14 +207,12 @@ class Writer:
                 number = f"row_number() over (partition by {', '.join([*keys, one.sql])} order by {moment})"
                 yield f"case when {number} = 1 then {one.sql} end as {first_of(one)}"
             if _reads(text, identifier(one.name)):
-                yield _named(one.sql, one.name)
+                yield as_named(one.sql, one.name)
 
     def _events(self, view: View, keys: Sequence[str], needs: Sequence[Running]) -> str:
-        columns = [self._key_cast(view, place) for place in range(len(view.columns))]
-        clocks = []
-        for clock in view.clocks:
-            alias, column = clock.split(".", 1)
-            clocks.append(self._moment(view.table_of(alias), alias, column))
+        pairs = zip(view.columns, view.anchor.columns, strict=True)
+        columns = [self._key_cast(view, column, wanted) for column, wanted in pairs]
+        clocks = [self._moment(view.table_of(clock.alias), clock.alias, clock.name) for clock in view.clocks]
         moment = clocks[0] if len(clocks) == 1 else f"greatest({', '.join(clocks)})"
         lines = [f"{column} as {key}" for column, key in zip(columns, keys, strict=True)]
         lines += [f"{moment} as at_", *self._measured(view, needs, columns, moment)]
@@ -228,21 +223,19 @@ class Writer:
             if not _reads(read, alias):
                 continue
             conditions = self._same_key(parent, "events")
-            if parent.table.clock and not any(clock.startswith(f"{parent.alias}.") for clock in view.clocks):
+            if parent.table.clock and all(clock.alias != parent.alias for clock in view.clocks):
                 conditions.append(f"{self._moment(parent.table, parent.alias)} <= {moment}")
-            sources.append(_join(f"left join {self._aliased(parent)}", conditions))
-        present = [f"{column} is not null" for column in [*columns, *map(_quoted, view.clocks)]]
+            sources.append(join(f"left join {self._aliased(parent)}", conditions))
+        present = [f"{column} is not null" for column in [*columns, *(clock.sql for clock in view.clocks)]]
         if self.wanted:
             anchors = ", ".join(f"keyed.{identifier(column)}" for column in view.anchor.columns)
             present.append(f"({', '.join(columns)}) in (select distinct {anchors} {_rows_of(view)})")
-        return "\n".join([_select(lines), *sources, _where(present)])
+        return "\n".join([select(lines), *sources, where(present)])
 
-    def _key_cast(self, view: View, place: int) -> str:
+    def _key_cast(self, view: View, own: EventColumn, anchor: str) -> str:
         """A key of events, of the type that the population's key has."""
-        alias, name = view.columns[place].split(".", 1)
-        column, read = view.table_of(alias).columns[name], f"{identifier(alias)}.{identifier(name)}"
-        wanted = self._anchor_column(view.anchor, view.anchor.columns[place])
-        return read if column.kind == wanted.kind else f"cast({read} as {wanted.type.lower()})"
+        column, wanted = view.table_of(own.alias).columns[own.name], self._anchor_column(view.anchor, anchor)
+        return own.sql if column.kind == wanted.kind else f"cast({own.sql} as {wanted.type.lower()})"
 
     def _anchor_column(self, anchor: Anchor, name: str) -> Column:
         if anchor.latest:
@@ -259,27 +252,27 @@ class Writer:
     ) -> str:
         name = view.steps
         lines = [f"keyed.{identifier(key)}" for key in self.population.keys]
-        lines += [_named(feature.expression, feature.name) for feature in features]
+        lines += [as_named(feature.expression, feature.name) for feature in features]
         same = [f"keyed.{identifier(one)} = {{}}.{key}" for one, key in zip(view.anchor.columns, keys, strict=True)]
         joins = []
         for alias, moment in [("now_", "keyed.as_of_"), *((one.alias, f"keyed.as_of_ - {one.sql}") for one in windows)]:
             conditions = [*(one.format(alias) for one in same), f"{moment} > {alias}.at_"]
-            joins.append(_join(f"asof left join {name}_running as {alias}", conditions))
-        return "\n".join([_select(lines), _rows_of(view), *joins])
+            joins.append(join(f"asof left join {name}_running as {alias}", conditions))
+        return "\n".join([select(lines), _rows_of(view), *joins])
 
     def _joined(self, views: Sequence[View], features: Sequence[Feature], kept: Sequence[str]) -> str:
         lines = [f"keyed.{identifier(key)}" for key in self.population.keys]
         for feature in features:
-            lines.append(joined(feature) if feature.view else _named(feature.expression, feature.name))
+            lines.append(joined(feature) if feature.view else as_named(feature.expression, feature.name))
         lines += [f"keyed.{identifier(name)}" for name in (*kept, self.population.target)]
-        return "\n".join([_select(lines), "from keyed", *self._joins(views)])
+        return "\n".join([select(lines), "from keyed", *self._joins(views)])
 
     def _joins(self, views: Iterable[View]) -> Iterator[str]:
         """The features of views beside the rows that they are of."""
         for view in views:
             table = f"{view.steps}_features"
             same = [f"keyed.{identifier(key)} = {table}.{identifier(key)}" for key in self.population.keys]
-            yield _join(f"left join {table}", same)
+            yield join(f"left join {table}", same)
 
 
 def _views(features: Iterable[Feature]) -> list[View]:
@@ -292,9 +285,13 @@ def _rows_of(view: View) -> str:
     return "from reached as keyed" if view.anchor.latest else "from keyed"
 
 
-def _quoted(column: str) -> str:
-    """An alias and its column, each quoted where SQL needs it."""
-    return ".".join(map(identifier, column.split(".", 1)))
+def _features_of(view: View, features: Iterable[Feature]) -> list[Feature]:
+    return [feature for feature in features if feature.view is not None and feature.view.name == view.name]
+
+
+def _keys(view: View) -> list[str]:
+    """What the columns of a view's key are called in its steps."""
+    return [f"key_{place}" for place, _ in enumerate(view.columns, 1)]
 
 
 def _needs(features: Iterable[Feature]) -> list[Running]:
@@ -322,44 +319,3 @@ def _reads(text: str, name: str) -> bool:
             return True
         place = text.find(name, place + 1)
     return False
-
-
-def _select(lines: Sequence[str]) -> str:
-    return "select\n" + ",\n".join(INDENT + _wrapped(line) for line in lines)
-
-
-def _wrapped(line: str) -> str:
-    """A long expression, continued on lines of its own."""
-    for operator in (" / nullif(", " over (", " then ", " - power(", " as "):
-        line = "\n".join(_broken(part, operator) for part in line.split("\n"))
-    return line
-
-
-def _broken(line: str, operator: str) -> str:
-    if len(line) <= WIDEST or operator not in line:
-        return line
-    head, _, tail = line.rpartition(operator)
-    return f"{head}\n{INDENT * 2}{operator.lstrip()}{tail}"
-
-
-def _named(sql: str, name: str) -> str:
-    """An expression under a name, which a plain column has already."""
-    return sql if sql.endswith(f".{identifier(name)}") and " " not in sql else f"{sql} as {identifier(name)}"
-
-
-def _where(conditions: Sequence[str]) -> str:
-    return "where " + conditions[0] if len(conditions) == 1 else f"where\n{INDENT}" + f"\n{INDENT}and ".join(conditions)
-
-
-def _join(start: str, conditions: Sequence[str]) -> str:
-    if len(conditions) == 1:
-        return f"{start}\n{INDENT}on {conditions[0]}"
-    return f"{start}\n{INDENT}on\n{INDENT * 2}" + f"\n{INDENT * 2}and ".join(conditions)
-
-
-def _clauses(word: str, texts: Sequence[str]) -> list[str]:
-    return [f"{word}\n{INDENT}" + f",\n{INDENT}".join(texts)] if texts else []
-
-
-def _indented(text: str) -> str:
-    return "\n".join(INDENT + line if line else line for line in text.split("\n"))

@@ -5,9 +5,8 @@ from pathlib import Path
 import pandas as pd
 
 from ml.features.candidates import Feature
-from ml.features.compose import propose
 from ml.features.peers import beside_all, beside_peers
-from ml.features.query import Writer
+from ml.features.propose import propose
 from ml.project import Options, Project, open_project
 from ml.warehouse import Warehouse, opened
 
@@ -24,9 +23,7 @@ class Bench:
             taken = {*self.population.columns, *(feature.name for feature in plain)}
             self.ratios = beside_peers(plain, taken) + beside_all(plain, self.population.as_of, taken)
             self.features: list[Feature] = [*plain, *self.ratios]
-            self.sql = Writer(
-                self.population, self.graph, self.paths, proposed.values, lambda table: table.relation
-            ).write(self.features)
+            self.sql = proposed.writer(lambda table: table.relation).write(self.features)
 
     def frame(self, where: str = "true") -> pd.DataFrame:
         keys = ", ".join(self.population.keys)

@@ -254,7 +254,7 @@ def test_two_ways_to_the_entity_are_followed_where_they_differ(clinic: Place) ->
     def ways() -> set[str]:
         views = Bench(clinic.directory, "pop_return").paths.views
         visits = [view for view in views if view.table.name == "visits" and view.anchor.columns == ("patient_id",)]
-        return {column for view in visits for column in view.columns}
+        return {column.sql for view in visits for column in view.columns}
 
     # Visits of the patient, of those whom the patient referred, and to the clinic that the patient heads.
     assert ways() == {"events.patient_id", "patients.referred_by", "clinics.head_patient_id"}

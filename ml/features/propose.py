@@ -1,0 +1,98 @@
+"""What could be told of a population's rows: its graph, the paths through it, and the candidates along them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import pandas as pd
+
+from ml.features.candidates import Feature, candidates
+from ml.features.graph import Graph, Table, inferred_keys, read_graph
+from ml.features.latest import follow_latest
+from ml.features.paths import Paths, View, find_paths
+from ml.features.population import Population, read_population
+from ml.features.query import Writer
+from ml.features.values import Values
+from ml.features.windows import Window, choose_windows
+from ml.manifest import Manifest
+from ml.newest import newest
+from ml.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """The candidates of a population, and what they come from."""
+
+    population: Population
+    graph: Graph
+    paths: Paths
+    values: Values
+    features: tuple[Feature, ...]
+
+    def writer(self, source: Callable[[Table], str], wanted: str = "") -> Writer:
+        """Writes the query of some of them; `source` names a table in SQL, `wanted` are the rows that are asked for."""
+        return Writer(self.population, self.graph, self.paths, self.values, source, wanted)
+
+
+def propose(name: str, manifest: Manifest, warehouse: Warehouse) -> Proposed:
+    """Read a population and its graph, and propose candidates, but for ratios: those are made of others' values.
+
+    Raises:
+        DeclarationError: the population's keys can't be read.
+        ProjectError: it is not built.
+        DataError: its keys can't tell its rows apart.
+    """
+    population = read_population(name, manifest, warehouse)
+    graph = _with_keys(read_graph(manifest, warehouse, population), population)
+    values = Values(warehouse)
+    paths = find_paths(population, graph)
+    _without_stale_outcomes(population, paths, warehouse)
+    follow_latest(population, graph, paths, values)
+    windows = {view.name: _windows(view, population, warehouse) for view in paths.views}
+    return Proposed(population, graph, paths, values, tuple(candidates(population, graph, paths, values, windows)))
+
+
+def _with_keys(graph: Graph, population: Population) -> Graph:
+    start = graph.tables[population.node["unique_id"]]
+    if graph.parents(start.id):
+        return graph
+    keys = inferred_keys(graph, start)
+    notes = [
+        f"{population.model} declares no foreign key: {', '.join(key.columns)} is taken for one by its name"
+        for key in keys
+    ]
+    return replace(graph, keys=(*graph.keys, *keys), notes=(*graph.notes, *notes))
+
+
+def _without_stale_outcomes(population: Population, paths: Paths, warehouse: Warehouse) -> None:
+    """Leave out earlier outcomes where open rows lie so far ahead that those of the last horizons are not known.
+
+    Closed rows know outcomes as old as the horizon; what is learned from those would not hold for older ones.
+    """
+    if population.horizon is None:
+        return
+    last, closed = newest(warehouse, population.relation, population.as_of, population.target)
+    ahead = last - closed if last and closed else timedelta(0)
+    if ahead > 2 * population.horizon:
+        paths.views = [view for view in paths.views if not view.is_own]
+        paths.notes.append(
+            f"earlier outcomes are left out: open rows lie up to {ahead.days} days after the last known outcome's "
+            f"as-of, and would know none of the last {(ahead - population.horizon).days} days"
+        )
+
+
+def _windows(view: View, population: Population, warehouse: Warehouse) -> list[Window]:
+    """Windows for the span and the pace of a view's events."""
+    if view.is_own:
+        return [Window.always()]
+    clock, key = view.clocks[0], view.columns[0]
+    table = view.table_of(clock.alias)
+    moment = warehouse.quote(clock.name)
+    counted = f"count(distinct {warehouse.quote(key.name)})" if key.alias == clock.alias else "count(*)"
+    row = warehouse.query(
+        f"select epoch(max({moment})) - epoch(min({moment})) as span, count(*) as events, {counted} as keys "
+        f"from {table.relation}"
+    ).iloc[0]
+    span = 0.0 if pd.isna(row["span"]) else float(row["span"])
+    gap = timedelta(seconds=span * float(row["keys"]) / max(float(row["events"]), 1.0))
+    return choose_windows(population.horizon, timedelta(seconds=span), gap)

@@ -1,0 +1,102 @@
+"""Candidates computed for some closed rows of a population: what they are judged on."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ml.errors import DataError
+from ml.features.candidates import Feature
+from ml.features.population import Population
+from ml.features.propose import Proposed
+from ml.features.query import Writer
+from ml.features.select import Array
+from ml.warehouse import Warehouse
+
+LEAST_ROWS = 100
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Some `rows` of the closed rows of a population, and what is proposed for them."""
+
+    proposed: Proposed
+    warehouse: Warehouse
+    rows: int
+
+    @property
+    def population(self) -> Population:
+        """Whose rows they are."""
+        return self.proposed.population
+
+    def frame(self, deadline: float, progress: Callable[[float], None]) -> tuple[pd.DataFrame, list[Feature]]:
+        """Keys, target and features of the sample, computed view by view until the deadline; and those with values."""
+        features = self.proposed.features
+        closed = self._count()
+        if closed < LEAST_ROWS:
+            raise DataError(
+                f"{self.population.model}: only {closed} rows have a target; {LEAST_ROWS} are needed to judge features."
+            )
+        groups: dict[str, list[Feature]] = {}
+        for feature in features:
+            groups.setdefault(feature.view.name if feature.view else "", []).append(feature)
+        groups = {"": groups.pop("", []), **groups}
+        parts: list[pd.DataFrame] = []
+        for done, own in enumerate(groups.values()):
+            if parts and time.monotonic() > deadline:
+                break
+            part = self.warehouse.query(self._ordered(self._writer(closed).write(own)))
+            names = [feature.name for feature in own]
+            parts.append(_slim(part if not parts else part[names], own))
+            progress(done / len(groups))
+        frame = pd.concat(parts, axis=1)
+        return frame, [feature for feature in features if feature.name in frame and frame[feature.name].notna().any()]
+
+    def target(self, frame: pd.DataFrame) -> Array:
+        """The target of a frame's rows: numbers, or positions of classes."""
+        column = frame[self.population.target]
+        if self.population.task == "regression":
+            if self.population.columns[self.population.target].kind != "number":
+                raise DataError(f"{self.population.model}: the task is regression, but the target is no number.")
+            return column.to_numpy(np.float64)
+        codes, levels = pd.factorize(column, sort=True)
+        if len(levels) < 2:
+            raise DataError(f"{self.population.model}: the target is the same in every closed row.")
+        return codes.astype(np.float64)
+
+    def types(self, features: Sequence[Feature], kept: Sequence[str]) -> dict[str, str]:
+        """The types of all columns of the feature model."""
+        sql = self.proposed.writer(lambda table: table.relation).write(features, kept)
+        columns = self.warehouse.columns(f"({sql}) as features")
+        return {name: column.type.lower() for name, column in columns.items()}
+
+    def _writer(self, closed: int) -> Writer:
+        quote, population = self.warehouse.quote, self.population
+        share = max(1, round(closed / self.rows))
+        keys = ", ".join(quote(key) for key in population.keys)
+        some = f" and hash({keys}) % {share} = 0" if share > 1 else ""
+        wanted = f"select * from population where {quote(population.target)} is not null{some}"
+        return self.proposed.writer(lambda table: table.relation, wanted)
+
+    def _count(self) -> int:
+        target = self.warehouse.quote(self.population.target)
+        return int(self.warehouse.query(f"select count({target}) as rows from {self.population.relation}")["rows"][0])
+
+    def _ordered(self, sql: str) -> str:
+        keys = ", ".join(self.warehouse.quote(key) for key in self.population.keys)
+        return f"{sql} order by {keys}"
+
+
+def _slim(frame: pd.DataFrame, features: Sequence[Feature]) -> pd.DataFrame:
+    """Numbers as doubles and texts as text, whatever the warehouse's types."""
+    kinds = {feature.name: feature.kind for feature in features}
+    changed = {
+        name: frame[name].astype("str").where(frame[name].notna(), None)
+        if kind == "category"
+        else pd.to_numeric(frame[name]).astype(np.float64)
+        for name, kind in kinds.items()
+    }
+    rest = frame[[name for name in frame if name not in kinds]]
+    return pd.concat([rest, pd.DataFrame(changed, index=frame.index)], axis=1)
