@@ -10,7 +10,7 @@ CHROMIUM := .venv/chromium/installed
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run replay test check benchmark benchmark-quality benchmark-scoring benchmark-features benchmark-elsewhere benchmark-drift benchmark-serving schedulers superset soak lock clean
+.PHONY: help setup run replay test check benchmark benchmark-quality benchmark-scoring benchmark-features benchmark-elsewhere benchmark-drift benchmark-budget benchmark-serving schedulers superset soak lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -68,6 +68,9 @@ benchmark-elsewhere: setup benchmarks/environments/tables/installed ## features 
 
 benchmark-drift: setup ## drift of 40 columns of a million rows beside NumPy and the floor
 	$(BIN)/python benchmarks/drift.py
+
+benchmark-budget: setup ## seconds and memory of trainings on 300 to 3 million rows, beside their budget
+	$(BIN)/python benchmarks/budget.py
 
 benchmark-serving: run ## look-ups by key beside a route without work, and boards cold, warm and for fifty at once
 	$(BIN)/python benchmarks/serving.py

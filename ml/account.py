@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from ml.declaration import Prediction
 from ml.errors import DataError, DeclarationError
+from ml.examine import Checked, closed_rows
 from ml.learning.curves import partial_dependence, quality_curves
 from ml.learning.dataset import Dataset, Rows
 from ml.learning.decision import PLAIN_THRESHOLD, Rule, decision_metrics, make_rule
@@ -65,14 +66,15 @@ class Account:
         }
 
 
-def slice_levels(prediction: Prediction, warehouse: Warehouse) -> pd.DataFrame:
-    """The slice columns of all closed rows, in the order in which training reads them.
+def slice_levels(checked: Checked, warehouse: Warehouse) -> pd.DataFrame:
+    """The slice columns of the closed rows that training reads, in their order.
 
     They may be columns that are no features, such as a protected attribute.
 
     Raises:
         DeclarationError: a slice column is neither text nor boolean.
     """
+    prediction = checked.prediction
     known = warehouse.columns(prediction.relation)
     for name in prediction.slices:
         if known[name].kind not in SLICE_KINDS:
@@ -81,11 +83,7 @@ def slice_levels(prediction: Prediction, warehouse: Warehouse) -> pd.DataFrame:
                 f"{known[name].kind} ({known[name].type}). Give {prediction.feature_model} a text column of its levels."
             )
     names = ", ".join(warehouse.quote(name) for name in prediction.slices or prediction.entity[:1])
-    order = ", ".join(warehouse.quote(key) for key in prediction.keys)
-    frame = warehouse.query(
-        f"select {names} from {prediction.relation} where {warehouse.quote(prediction.target)} is not null "
-        f"order by {order}"
-    )
+    frame = warehouse.query(f"select {names} {closed_rows(checked, warehouse)}")
     return frame[list(prediction.slices)]
 
 

@@ -1,5 +1,6 @@
 """Reads the rows of a feature model and has them judged for leaks and readiness; stores and tells what was found."""
 
+import math
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ from ml.warehouse import Warehouse
 
 OPEN_ROWS = 20_000  # a sample of so many open rows shows any shift that matters
 BATCH_ROWS = 50_000
+MOST_CELLS = 160_000_000  # of closed rows and features that are read: 6 GB
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,11 @@ class Checked:
     def is_ready(self) -> bool:
         """Whether nothing forbids training."""
         return not any(finding.level == "error" for finding in self.findings)
+
+    @property
+    def one_in(self) -> int:
+        """Of how many closed rows one is read, so that memory is bounded."""
+        return max(math.ceil(self.closed_rows * len(self.kinds) / MOST_CELLS), 1)
 
     @property
     def verdict(self) -> str:
@@ -83,13 +90,17 @@ def examine(checked: Checked, warehouse: Warehouse) -> Checked:
         split = split_rows(closed, prediction)
     except DataError as error:
         return replace(checked, findings=(*checked.findings, Finding("error", "split", str(error))), periods=periods)
+    if checked.one_in > 1:
+        text = f"{len(closed)} of {checked.closed_rows} closed rows are read, dealt out by their keys: all would need "
+        text += f"more memory than is taken ({MOST_CELLS} values)."
+        checked = replace(checked, findings=(*checked.findings, Finding("info", "rows", text, None, len(closed))))
     evidence = Evidence(closed, _opened(checked, warehouse), split, prediction)
     with linear_algebra_on_one_core():  # quick models are fitted on all cores at once
         found = [*checked.findings, *find_leaks(evidence), *_ready(evidence, counts)]
     return replace(checked, findings=tuple(sorted(found, key=lambda one: LEVELS.index(one.level))), periods=periods)
 
 
-def _ready(evidence: Evidence, counts: pd.Series | None) -> Iterator[Finding]:
+def _ready(evidence: Evidence, counts: pd.DataFrame | None) -> Iterator[Finding]:
     yield from readiness.enough(evidence)
     yield from readiness.few_outcomes(evidence)
     yield from readiness.columns(evidence)
@@ -146,41 +157,52 @@ def _period(row: dict[Any, Any]) -> Finding:
     return Finding("info", "period", message, value=row["outcome"])
 
 
-def _counts(prediction: Prediction, warehouse: Warehouse) -> pd.Series:
-    """All rows by as-of."""
-    as_of = warehouse.quote(str(prediction.as_of))
+def _counts(prediction: Prediction, warehouse: Warehouse) -> pd.DataFrame:
+    """All rows, and all closed ones, by as-of."""
+    as_of, target = warehouse.quote(str(prediction.as_of)), warehouse.quote(prediction.target)
     counted = warehouse.query(
-        f"select {as_of} as as_of, count(*) as rows from {prediction.relation} group by 1 order by 1"
+        f"select {as_of} as as_of, count(*) as rows, count({target}) as closed from {prediction.relation} "
+        "group by 1 order by 1"
     )
     moments = pd.to_datetime(counted["as_of"], utc=True).dt.tz_localize(None).astype("datetime64[us]")
-    return pd.Series(counted["rows"].to_numpy(), index=pd.DatetimeIndex(moments))
+    return counted[["rows", "closed"]].set_index(pd.DatetimeIndex(moments))
 
 
 def read_closed(checked: Checked, warehouse: Warehouse) -> Dataset:
-    """The rows whose target is known, ordered by their keys, so that a seed repeats a run."""
-    order = ", ".join(warehouse.quote(key) for key in checked.prediction.keys)
-    return _dataset(checked, warehouse.query(f"{_select(checked, warehouse, 'is not null')} order by {order}"))
+    """The rows whose target is known, or one in `Checked.one_in` of them."""
+    return _dataset(checked, warehouse.frame(f"{_select(checked, warehouse)} {closed_rows(checked, warehouse)}"))
+
+
+def closed_rows(checked: Checked, warehouse: Warehouse) -> str:
+    """Which rows of the feature model are read as closed ones: ordered by their keys, so that a seed repeats a run."""
+    prediction = checked.prediction
+    some = f" and {warehouse.one_in(checked.one_in, prediction.keys)}" if checked.one_in > 1 else ""
+    order = ", ".join(warehouse.quote(key) for key in prediction.keys)
+    return f"from {prediction.relation} where {warehouse.quote(prediction.target)} is not null{some} order by {order}"
 
 
 def _opened(checked: Checked, warehouse: Warehouse) -> Dataset:
     """Open rows: all, or a sample by a hash of their keys, so that memory is bounded."""
     share = min(OPEN_ROWS / max(checked.open_rows, 1), 1.0)
-    parts = []
-    for batch in warehouse.batches(_select(checked, warehouse, "is null"), BATCH_ROWS):
-        hashes = pd.util.hash_pandas_object(batch[list(checked.prediction.keys)], index=False).to_numpy()
-        parts.append(batch[hashes <= share * float(2**64)])
-    frame = (
-        pd.concat(parts, ignore_index=True)
-        if parts
-        else warehouse.query(f"{_select(checked, warehouse, 'is null')} limit 0")
+    prediction = checked.prediction
+    opened = (
+        f"{_select(checked, warehouse)} from {prediction.relation} where {warehouse.quote(prediction.target)} is null"
     )
+    parts = []
+    for batch in warehouse.batches(opened, BATCH_ROWS):
+        hashes = pd.util.hash_pandas_object(batch[list(prediction.keys)], index=False).to_numpy()
+        parts.append(batch[hashes <= share * float(2**64)])
+    frame = pd.concat(parts, ignore_index=True) if parts else warehouse.query(f"{opened} limit 0")
     return _dataset(checked, frame)
 
 
-def _select(checked: Checked, warehouse: Warehouse, condition: str) -> str:
+def _select(checked: Checked, warehouse: Warehouse) -> str:
     prediction, quote = checked.prediction, warehouse.quote
-    names = ", ".join(quote(name) for name in [*prediction.keys, prediction.target, *checked.kinds])
-    return f"select {names} from {prediction.relation} where {quote(prediction.target)} {condition}"
+    names = [quote(name) for name in (*prediction.keys, prediction.target)]
+    for name, kind in checked.kinds.items():
+        is_number = kind in ("number", "boolean")
+        names.append(f"cast({quote(name)} as double) as {quote(name)}" if is_number else quote(name))
+    return f"select {', '.join(names)}"
 
 
 def _dataset(checked: Checked, frame: pd.DataFrame) -> Dataset:

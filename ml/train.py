@@ -121,7 +121,8 @@ def train(
     checked = check(prediction, warehouse)
     record_check(checked, warehouse)
     checked.require(force=force)
-    levels, dataset = slice_levels(prediction, warehouse), checked.closed or read_closed(checked, warehouse)
+    levels, dataset = slice_levels(checked, warehouse), checked.closed or read_closed(checked, warehouse)
+    budget.cells = dataset.features.size
     require_two_classes(prediction, dataset)
     tried = _try(prediction, dataset, progress, budget)
     told = _tell(tried, prediction, levels)

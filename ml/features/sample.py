@@ -75,8 +75,7 @@ class Sample:
     def _writer(self, closed: int) -> Writer:
         quote, population = self.warehouse.quote, self.population
         share = max(1, round(closed / self.rows))
-        keys = ", ".join(quote(key) for key in population.keys)
-        some = f" and hash({keys}) % {share} = 0" if share > 1 else ""
+        some = f" and {self.warehouse.one_in(share, population.keys)}" if share > 1 else ""
         wanted = f"select * from population where {quote(population.target)} is not null{some}"
         return self.proposed.writer(lambda table: table.relation, wanted)
 

@@ -4,17 +4,23 @@ import time
 
 from ml.declaration import Search
 
-OVERHEAD, LEAST_OVERHEAD = 0.08, 1.0  # of the budget, and seconds, for weighing, testing and storing
+# For weighing, testing and storing: of the budget, seconds, and seconds for each value of a feature.
+OVERHEAD, LEAST_OVERHEAD, OVERHEAD_OF_CELL = 0.08, 1.0, 1.2e-7
 
 
 class Budget:
-    """Seconds that run from the start of a training run, or a number of trials, for which the clock plays no part."""
+    """Seconds that run from the start of a training run, or a number of trials, for which the clock plays no part.
+
+    Attributes:
+        cells: how many values of features there are to learn from.
+    """
 
     def __init__(self, search: Search) -> None:
         """Start the clock."""
         self._started = time.monotonic()
         self.seconds = search.seconds
         self.trials = search.trials
+        self.cells = 0
 
     @property
     def has_clock(self) -> bool:
@@ -34,4 +40,5 @@ class Budget:
     @property
     def overhead(self) -> float:
         """The seconds that weighing, testing and storing may take; small budgets give at most a third for it."""
-        return min(max(OVERHEAD * self.seconds, LEAST_OVERHEAD), self.seconds / 3)
+        wanted = max(OVERHEAD * self.seconds, LEAST_OVERHEAD, OVERHEAD_OF_CELL * self.cells)
+        return min(wanted, self.seconds / 3)

@@ -146,7 +146,7 @@ def split_rows(dataset: Dataset, prediction: Prediction) -> Split:
 
 def block_order(dataset: Dataset, rows: Rows) -> Rows:
     """The rows ordered by as-of, or by entity without time, so that contiguous parts hardly know of each other."""
-    entity = _entity_hash(dataset, rows)
+    entity = entity_hash(dataset, rows)
     keys = (entity,) if dataset.as_of is None else (entity, dataset.as_of[rows])
     return rows[np.lexsort(keys)]
 
@@ -243,7 +243,7 @@ def _time_folds(
 
 def _split_by_entity(dataset: Dataset, prediction: Prediction, closed: Rows) -> Split:
     # The size of the hash deals test and train, its remainder deals the folds: so the two are independent.
-    is_test = _entity_hash(dataset, closed) < np.uint64(TEST_SHARE * 2**64)
+    is_test = entity_hash(dataset, closed) < np.uint64(TEST_SHARE * 2**64)
     train, test = closed[~is_test], closed[is_test]
     folds = _entity_folds(dataset, train)
     if not folds or not _both_usable(dataset, train, test):
@@ -253,7 +253,7 @@ def _split_by_entity(dataset: Dataset, prediction: Prediction, closed: Rows) -> 
 
 def _entity_folds(dataset: Dataset, train: Rows) -> tuple[Fold, ...]:
     count = MANY_FOLDS if len(train) <= FEW_ROWS else FEW_FOLDS
-    hashes = _entity_hash(dataset, train)
+    hashes = entity_hash(dataset, train)
     part = (hashes % np.uint64(count)).astype(np.intp)
     if len(np.unique(hashes)) == len(train):
         # Each row is an entity of its own: the folds may have like shares of every class, or of low and high values.
@@ -271,7 +271,8 @@ def _variety(dataset: Dataset, rows: Rows) -> int:
     return len(np.unique(dataset.known_target[rows])) if dataset.classes else min(len(rows), 1)
 
 
-def _entity_hash(dataset: Dataset, rows: Rows) -> NDArray[np.uint64]:
+def entity_hash(dataset: Dataset, rows: Rows) -> NDArray[np.uint64]:
+    """A number of each row's entity, the same in every process, spread evenly over all."""
     return _hash(dataset.keys.iloc[rows])
 
 

@@ -26,7 +26,7 @@ from sklearn.tree import DecisionTreeRegressor
 from ml.declaration import Prediction
 from ml.learning.baselines import baseline
 from ml.learning.cores import in_threads
-from ml.learning.dataset import Dataset, Fold, Rows, Split, block_order, epoch_days, thin
+from ml.learning.dataset import Dataset, Fold, Rows, Split, block_order, entity_hash, epoch_days, thin
 from ml.learning.encode import LARGEST, MISSING, make_encoder
 from ml.learning.scorers import predict_output
 from ml.learning.words import Texts
@@ -40,6 +40,7 @@ ITERATIONS, LEAST_ITERATIONS, STEPS = 40, 15, 6.0  # of the quick boosting; lear
 LEAVES, LEAF_ROWS = 32, 5  # of the tree on one feature
 PERIOD_ROWS = 1_500  # of each period: distances of 0.1 are told from chance
 PERIODS = 6  # closed periods looked back upon
+ENTITY_ROWS = 20_000  # that are looked at before all are
 ALPHA = 0.01  # chance of a false alarm that a whole check of one kind may have
 
 
@@ -74,6 +75,15 @@ class Evidence:
     def judged(self) -> Rows:
         """The rows that all folds judge by, in the order of every output here."""
         return np.concatenate([judge for _, judge in self.folds])
+
+    @cached_property
+    def some_entities(self) -> Rows:
+        """All rows of some entities, some `ENTITY_ROWS` of them."""
+        rows = np.arange(len(self.dataset))
+        if len(rows) <= ENTITY_ROWS:
+            return rows
+        some = np.flatnonzero(entity_hash(self.dataset, rows) < np.uint64(ENTITY_ROWS / len(rows) * 2**64))
+        return some if len(some) else rows
 
     @cached_property
     def texts(self) -> Texts:

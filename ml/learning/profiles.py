@@ -77,21 +77,25 @@ def _profile(name: str, kind: str, column: pd.Series, periods: NDArray[np.intp] 
         "kind": kind,
         "rows": len(column),
         "nulls": len(column) - len(known),
-        "distinct_values": known.nunique(),
     }
     if kind == "category":
-        counts = known.value_counts().head(LEVELS if comes_again(column) else 0)
+        levels = known.value_counts()
+        counts = levels.head(LEVELS if comes_again(column) else 0)
+        profile["distinct_values"] = len(levels)
         profile["top_values"] = json.dumps({str(level): int(count) for level, count in counts.items()})
         places = pd.Index(counts.index.astype(str)).get_indexer(pd.Index(column.astype("str")))
         places = np.where(places < 0, len(counts), places)
         return profile | {"usual_psi": _usual(np.where(column.isna(), len(counts) + 1, places), periods)}
     if known.empty:
-        return profile
+        return profile | {"distinct_values": 0}
     numbers = _numbers(column)
     is_known = np.isfinite(numbers)
-    edges = _edges(numbers[is_known])
-    moments = {measure: getattr(np, measure)(numbers[is_known]) for measure in ("mean", "std", "min", "max")}
-    bins = {"quantile_edges": edges.tolist(), "bin_counts": np.histogram(numbers[is_known], edges)[0].tolist()}
+    ordered = np.sort(numbers[is_known])
+    is_new = np.diff(ordered, prepend=-np.inf) > 0
+    profile["distinct_values"] = int(is_new.sum())
+    edges = _edges(ordered, is_new)
+    moments = {measure: getattr(np, measure)(ordered) for measure in ("mean", "std", "min", "max")}
+    bins = {"quantile_edges": edges.tolist(), "bin_counts": np.histogram(ordered, edges)[0].tolist()}
     places = np.searchsorted(edges[:-1], numbers, side="right")
     usual = _usual(np.where(is_known, places, 0), periods)
     return profile | moments | {key: json.dumps(value) for key, value in bins.items()} | {"usual_psi": usual}
@@ -104,12 +108,11 @@ def _numbers(column: pd.Series) -> Array:
     return np.asarray(column, dtype=np.float64)
 
 
-def _edges(numbers: Array) -> Array:
-    """The edges of a bin per value, or between quantiles if there are many values."""
-    values: Array = np.unique(numbers)
-    if len(values) <= BINS:
-        return np.append(values, values[-1])
-    quantiles: Array = np.quantile(numbers, np.linspace(0, 1, BINS + 1))
+def _edges(ordered: Array, is_new: NDArray[np.bool_]) -> Array:
+    """The edges of a bin per value, or between quantiles of many; `is_new` is true where a value begins."""
+    if is_new.sum() <= BINS:
+        return np.append(ordered[is_new], ordered[-1])
+    quantiles: Array = np.quantile(ordered, np.linspace(0, 1, BINS + 1))
     edges: Array = np.unique(quantiles)
     return edges
 
@@ -118,8 +121,8 @@ def _usual(places: NDArray[np.intp], periods: NDArray[np.intp] | None) -> float 
     """The greatest index of one period against all others, beyond chance; None with less than two periods."""
     if periods is None or periods.max() < 1:
         return None
-    counts = np.zeros((int(periods.max()) + 1, int(places.max()) + 1))
-    np.add.at(counts, (periods, places), 1)
+    shape = int(periods.max()) + 1, int(places.max()) + 1
+    counts = np.bincount(periods * shape[1] + places, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float64)
     total = counts.sum(axis=0)
     return max(
         max(stability_index(total - one, one) - chance_index(total - one, one), 0.0) for one in counts if one.any()

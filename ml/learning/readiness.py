@@ -28,12 +28,12 @@ MUCH_TO_GAIN = 0.02  # skill that twice the data would add, for certain, at whic
 LATE_STEPS = 2  # as-ofs by which outcomes may be later than the horizon says
 
 
-def periods(dataset: Dataset, counts: pd.Series) -> pd.DataFrame:
+def periods(dataset: Dataset, counts: pd.DataFrame) -> pd.DataFrame:
     """Rows and outcomes per period: as-ofs, grouped to a dozen at most.
 
     Args:
-        dataset: all closed rows.
-        counts: all rows, open ones too, by as-of.
+        dataset: closed rows, all or some.
+        counts: how many `rows` there are, and how many of them are `closed`, by as-of.
 
     Returns:
         A row per period, oldest first: `first` and `last` as-of, `rows`, `closed`, `outcome` (the mean target; of
@@ -41,19 +41,20 @@ def periods(dataset: Dataset, counts: pd.Series) -> pd.DataFrame:
     """
     moments = counts.sort_index()
     group = np.arange(len(moments)) * min(SHOWN_PERIODS, len(moments)) // max(len(moments), 1)
-    frame = pd.DataFrame({"as_of": moments.index, "rows": moments.to_numpy(), "group": group})
+    frame = moments.rename_axis("as_of").reset_index().assign(group=group)
     outcome = pd.DataFrame({"as_of": pd.Series(dataset.as_of), "y": outcomes(dataset)})
-    closed = outcome.groupby("as_of")["y"].agg(["count", "sum"]).reset_index()
-    frame = frame.merge(closed, on="as_of", how="left").fillna({"count": 0, "sum": 0.0})
+    known = outcome.groupby("as_of")["y"].agg(["count", "sum"]).reset_index()
+    frame = frame.merge(known, on="as_of", how="left").fillna({"count": 0, "sum": 0.0})
     grouped = frame.groupby("group").agg(
         first=("as_of", "min"),
         last=("as_of", "max"),
         rows=("rows", "sum"),
-        closed=("count", "sum"),
+        closed=("closed", "sum"),
+        known=("count", "sum"),
         total=("sum", "sum"),
     )
-    grouped["outcome"] = grouped["total"] / grouped["closed"].where(grouped["closed"] > 0)
-    return grouped.drop(columns="total").astype({"closed": "int64"}).reset_index(drop=True)
+    grouped["outcome"] = grouped["total"] / grouped["known"].where(grouped["known"] > 0)
+    return grouped.drop(columns=["known", "total"]).reset_index(drop=True)
 
 
 def outcomes(dataset: Dataset) -> Array:
@@ -106,7 +107,7 @@ def drift(evidence: Evidence) -> Iterator[Finding]:
         )
 
 
-def history(evidence: Evidence, counts: pd.Series) -> Iterator[Finding]:
+def history(evidence: Evidence, counts: pd.DataFrame) -> Iterator[Finding]:
     """History against the horizon, and the delay of outcomes."""
     dataset, horizon = evidence.dataset, evidence.prediction.horizon
     if dataset.as_of is None:
@@ -153,7 +154,7 @@ def columns(evidence: Evidence) -> Iterator[Finding]:
         missing = float(column.isna().mean())
         if missing == 1:
             continue  # said of the whole table already, or of its open rows
-        if column.nunique() == 1 and missing == 0:
+        if missing == 0 and column.iloc[:100].nunique() == 1 and column.nunique() == 1:
             yield Finding(
                 "warning", "features", f"'{name}' has one value in all closed rows: it can't help.", name, 1.0
             )

@@ -103,6 +103,14 @@ class DuckDB:
         with _explained():  # values are only read here
             return self._run(sql, parameters).df()
 
+    def frame(self, sql: str) -> pd.DataFrame:
+        """The same for many rows, by way of Arrow: faster, but decimals stay objects and null booleans None."""
+        with _explained():
+            table = self._run(sql).to_arrow_table()
+        # Each column is let go as soon as pandas has it.
+        frame: pd.DataFrame = table.to_pandas(date_as_object=False, split_blocks=True, self_destruct=True)
+        return frame
+
     def batches(self, sql: str, rows: int) -> Iterator[pd.DataFrame]:
         """The result of a query in frames of about `rows` rows, read on a cursor of its own."""
         for batch in self.arrow_batches(sql, rows):
@@ -123,6 +131,10 @@ class DuckDB:
     def quote(self, name: str) -> str:
         """A column's name, quoted."""
         return quoted(name)
+
+    def one_in(self, number: int, names: Sequence[str]) -> str:
+        """An SQL condition that holds of one row in `number`, dealt out by what its named columns hold."""
+        return f"hash({', '.join(self.quote(name) for name in names)}) % {number} = 0"
 
     def days(self, moment: str) -> str:
         """An SQL expression of the days from 1970 to a date or timestamp, as a double."""

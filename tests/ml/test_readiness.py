@@ -119,9 +119,8 @@ def test_constant_and_missing_columns_and_few_outcomes_are_told() -> None:
     assert levels(few_outcomes(evidence_of(rare))) == [("outcomes", "warning")]
 
 
-def counts_of(frame: pd.DataFrame) -> pd.Series:
-    counts: pd.Series = frame.groupby("as_of").size()
-    return counts
+def counts_of(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.groupby("as_of")["y"].agg(rows="size", closed="count")
 
 
 def levels(findings: Any) -> list[tuple[str, str]]:

@@ -6,7 +6,14 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
+from ml.account import slice_levels
+from ml.check import check
+from ml.declaration import read_predictions
+from ml.project import Options, open_project
 from ml.tables import TABLES
+from ml.warehouse import opened
 from tests.ml.conftest import Place
 
 STATE = ("pipeline_sha256", "data_fingerprint", "manifest_sha256", "versions", "seed", "declaration_sha256")
@@ -54,6 +61,28 @@ def test_a_run_records_what_it_was_made_from(cellar: Place) -> None:
     assert cellar.martlet("train", "-s", "alcohol").exit_code == 0
     after = cellar.sql(f"select data_fingerprint from ml.runs where run_id = '{cellar.last_run('alcohol')}'")
     assert after["data_fingerprint"][0] != before
+
+
+def test_of_more_rows_than_memory_is_given_some_are_read(cellar: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    cellar.declare("alcohol", "slices: [cultivar]")
+    monkeypatch.setattr("ml.examine.MOST_CELLS", 1_500)
+    result = cellar.martlet("train", "-s", "alcohol", "--trials", "1")
+    assert result.exit_code == 0, result.output
+    name = cellar.last_run("alcohol")
+    run = cellar.sql(f"select * from ml.runs where run_id = '{name}'").iloc[0]
+    (closed,) = cellar.sql("select count(alcohol) as closed from feat_alcohol")["closed"]
+    assert 0.3 * closed < run["rows_trained"] < 0.7 * closed
+    found = cellar.sql("select message from ml.checks where prediction = 'alcohol' and check_name = 'rows'")
+    assert f"{run['rows_trained']} of {closed} closed rows are read" in found["message"].iloc[-1]
+    sliced = cellar.sql(f"select distinct slice_level, rows from ml.slices where run_id = '{name}'")
+    assert sliced["rows"].sum() == run["rows_tested"]
+    project = open_project(Options(project_dir=str(cellar.directory)))
+    declared = read_predictions(project.manifest)["alcohol"]
+    with opened(project, 0.0) as warehouse:
+        checked = check(declared, warehouse)
+        assert checked.closed is not None
+        levels = slice_levels(checked, warehouse)["cultivar"]
+    assert levels.astype("str").tolist() == checked.closed.features["cultivar"].tolist()
 
 
 def test_a_run_in_a_git_checkout_records_its_commit(cellar: Place) -> None:
