@@ -11,9 +11,8 @@ from ml.examine import Checked, examine
 from ml.learning.encode import MOST_LEVELS
 from ml.learning.findings import Finding
 from ml.learning.scorers import fits
-from ml.learning.words import MANY_LEVELS, SEVERAL_WORDS
+from ml.learning.words import LOOKED_AT, MANY_LEVELS, are_texts
 from ml.warehouse import Column, Warehouse
-from ml.warehouse.ansi import words
 from ml.words import nearest
 
 MIN_ROWS = 50
@@ -106,7 +105,7 @@ def _structure(
         if kind == "other":
             text = f"'{name}' is no feature: it is a {columns[name].type}. Cast it, or add it to `exclude`."
             yield Finding("warning", "features", text, name)
-    yield from _feature_findings(kinds, counts)
+    yield from _feature_findings(prediction, kinds, counts, warehouse)
 
 
 def _counts(
@@ -120,7 +119,6 @@ def _counts(
         parts.append(f"count({quote(name)}) as {quote('known ' + name)}")
         if kind == "category":
             parts.append(f"approx_count_distinct({quote(name)}) as {quote('levels ' + name)}")
-            parts.append(f"avg({words(quote(name))}) as {quote('words ' + name)}")
     for name in (*kinds, prediction.target):
         test = _is_infinite(columns[name], quote(name))
         if test:
@@ -217,14 +215,23 @@ def duplicated_key(names: Sequence[str], warehouse: Warehouse, relation: str) ->
     return ", ".join(f"{key} = {twice[key][0]}" for key in names) if len(twice) else ""
 
 
-def _feature_findings(kinds: Mapping[str, str], counts: pd.Series) -> Iterator[Finding]:
+def _some(name: str, prediction: Prediction, warehouse: Warehouse) -> list[str]:
+    """Some values of a text."""
+    quoted = warehouse.quote(name)
+    sql = f"select {quoted} as level from {prediction.relation} where {quoted} is not null limit {LOOKED_AT}"
+    return [str(level) for level in warehouse.query(sql)["level"]]
+
+
+def _feature_findings(
+    prediction: Prediction, kinds: Mapping[str, str], counts: pd.Series, warehouse: Warehouse
+) -> Iterator[Finding]:
     if not kinds:
         yield _error("features", "no column is left as a feature.")
     for name in kinds:
         if counts["rows"] and not counts["known " + name]:
             yield Finding("warning", "features", f"'{name}' is null in every row.", name)
         levels = int(counts.get("levels " + name, 0))
-        if levels > MANY_LEVELS and counts["words " + name] >= SEVERAL_WORDS:
+        if levels > MANY_LEVELS and are_texts(_some(name, prediction, warehouse)):
             yield Finding("info", "features", f"'{name}' is free text: its words are read.", name)
         elif levels > MOST_LEVELS:
             text = f"'{name}' is a text of about {levels} levels: the rarest are learned as one. Group it in SQL, or "

@@ -75,8 +75,8 @@ class Writer:
         """The name under which a query reads a table: its short one, unless several tables or a step share that."""
         same = [one for one in self.graph.tables.values() if short(one).lower() == short(table).lower()]
         name = named(table) if len(same) == 1 else table.id.replace(".", "_")
-        is_step = any(name.lower().startswith(f"{view.steps}_") for view in self.paths.views)
-        return identifier(f"source_{name}" if is_step and name.lower().endswith(ENDINGS) else name)
+        steps = {f"{view.steps}{ending}" for view in self.paths.views for ending in ENDINGS}
+        return identifier(f"source_{name}" if name.lower() in steps else name)
 
     def _table(self, unique_id: str) -> Table:
         return self.graph.tables[unique_id]

@@ -147,8 +147,8 @@ class _Judge:
         self, frame: pd.DataFrame, kinds: dict[str, str], target: Array, folds: Sequence[Fold], task: str
     ) -> None:
         self.frame, self.kinds, self.target, self.folds, self.task = frame, kinds, target, folds, task
-        classes = 0 if task == "regression" else int(target.max()) + 1
-        self.texts = Texts(frame, target, kinds, classes, rows=len(frame), seconds=READING)
+        self.classes = 0 if task == "regression" else int(target.max()) + 1
+        self.texts = Texts(frame, target, kinds, self.classes, rows=len(frame), seconds=READING)
 
     def beyond_chance(self, names: Sequence[str]) -> pd.Series:
         """Each feature's share of the loss that splits on it save, less what as many shuffled columns might."""
@@ -171,10 +171,10 @@ class _Judge:
         losses = []
         for fold in self.folds:
             known, later = self.target[fold.train], self.target[fold.valid]
-            if self.task == "regression":
+            if not self.classes:
                 losses.append(float(np.sqrt(np.mean((later - known.mean()) ** 2))))
             else:
-                shares = (np.bincount(known.astype(np.intp), minlength=int(self.target.max()) + 1) + 1e-6) / len(known)
+                shares = (np.bincount(known.astype(np.intp), minlength=self.classes) + 1e-6) / len(known)
                 losses.append(float(-np.mean(np.log(shares[later.astype(np.intp)]))))
         return float(np.mean(losses))
 
@@ -194,7 +194,7 @@ class _Judge:
         return _Fit(encoder, model, pd.Series(gains / (gains.sum() or 1.0), index=sources))
 
     def _boosting(self, width: int) -> HistGradientBoostingClassifier | HistGradientBoostingRegressor:
-        kind = HistGradientBoostingRegressor if self.task == "regression" else HistGradientBoostingClassifier
+        kind = HistGradientBoostingClassifier if self.classes else HistGradientBoostingRegressor
         return kind(
             max_iter=ITERATIONS,
             learning_rate=0.08,
@@ -209,9 +209,9 @@ class _Judge:
     def _loss(self, fit: "_Fit", fold: Fold) -> float:
         y = self.target[fold.valid]
         matrix = fit.encoder.transform(self.frame[list(fit.encoder.kinds)].iloc[fold.valid])
-        if self.task == "regression":
+        if not self.classes:
             return float(np.sqrt(mean_squared_error(y, fit.model.predict(matrix))))
-        chances = _all_classes(fit.model, matrix, int(self.target.max()) + 1)
+        chances = _all_classes(fit.model, matrix, self.classes)
         return float(log_loss(y, chances, labels=np.unique(self.target)))
 
 

@@ -5,15 +5,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ml.features.graph import Table
-from ml.learning.words import SEVERAL_WORDS
+from ml.learning.words import LOOKED_AT, are_texts
 from ml.warehouse import Warehouse
-from ml.warehouse.ansi import words
 
 SAMPLED = 300_000  # rows that levels are counted on
 MOST_TEXTS = 50_000  # different ones that are counted; more are free text
 MOSTLY = 0.9  # share of the rows that have a value of their own
 MOST_LEVELS = 1_000  # of a category that is a feature itself
-WORDY = 10_000  # rows that words are counted on
 COMPARED, FEWEST_COMPARED = 20_000, 50  # rows that numbers are held against the clock on
 CALENDAR = 0.99  # rank correlation with the clock from which on a number is a date by another name
 
@@ -25,7 +23,7 @@ class Values:
     warehouse: Warehouse
     _counted: dict[str, dict[str, int]] = field(default_factory=dict)
     _levels: dict[tuple[str, str], list[tuple[str, float]]] = field(default_factory=dict)
-    _words: dict[tuple[str, str], float] = field(default_factory=dict)
+    _words: dict[tuple[str, str], bool] = field(default_factory=dict)
     _calendars: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def rows(self, table: Table) -> int:
@@ -44,11 +42,10 @@ class Values:
         if where not in self._words:
             quoted = self.warehouse.quote(column)
             found = self.warehouse.query(
-                f"select avg({words(quoted)}) as words "
-                f"from (select {quoted} from {table.relation} where {quoted} is not null limit {WORDY}) as rows"
+                f"select {quoted} as level from {table.relation} where {quoted} is not null limit {LOOKED_AT}"
             )
-            self._words[where] = float(found["words"].fillna(0.0)[0])
-        return self._words[where] >= SEVERAL_WORDS
+            self._words[where] = len(found) > 0 and are_texts(found["level"].astype("str"))
+        return self._words[where]
 
     def is_free_text(self, table: Table, column: str) -> bool:
         """Whether a text is another in nearly every row: its levels say nothing."""
@@ -96,14 +93,19 @@ class Values:
         return self._calendars[table.id]
 
     def share_that_stays(self, table: Table, key: str, column: str) -> float:
-        """How often a key's events hold the same value as at the moment before; 0 if there are none."""
+        """How often a key's events hold the one value of the moment before; of keys with one moment, how often one.
+
+        0 if there are none.
+        """
         of, value, clock = map(self.warehouse.quote, (key, column, str(table.clock)))
         some = f"hash({of}) % {max(1, self.rows(table) // SAMPLED)} = 0 and {value} is not null"
         found = self.warehouse.query(
-            "select avg(case when value = earlier then 1.0 when value <> earlier then 0.0 end) as share from ("
-            "select value, lag(value) over (partition by of_ order by at_, value) as earlier from ("
-            f"select distinct {of} as of_, {clock} as at_, {value} as value from {table.relation} where {some}"
-            ") as held) as pairs"
+            "select coalesce(avg(case when earlier is not null then case when is_one and held = earlier then 1.0 "
+            "else 0.0 end end), avg(case when is_one then 1.0 else 0.0 end)) as share from ("
+            f"select max({value}) as held, min({value}) = max({value}) as is_one, "
+            f"lag(max({value})) over (partition by {of} order by {clock}) as earlier "
+            f"from {table.relation} where {some} group by {of}, {clock}"
+            ") as moments"
         )
         return float(found["share"].fillna(0.0)[0])
 

@@ -1,6 +1,7 @@
 """What the words of free texts tell: how far they speak for an outcome, and what a text is about."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
@@ -23,7 +24,10 @@ Array = NDArray[np.float64]
 # A category is free text if it has many levels, of several words each.
 MANY_LEVELS, SEVERAL_WORDS, LOOKED_AT = 50, 2.5, 5_000  # LOOKED_AT: rows that are judged by
 
-TERM = r"\w+|[^\w\s]"  # punctuation tells writers apart, and emoji moods
+# Thai, Japanese and Chinese are written without spaces: each of their characters is a term, two of them about a word.
+UNSPACED = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+TERM = rf"[{UNSPACED}]|[^\W{UNSPACED}]+|[^\w\s]"  # punctuation tells writers apart, and emoji moods
+WORD = re.compile(rf"[{UNSPACED}]{{1,2}}|[^\s{UNSPACED}]+")
 HASHES = 2**20  # columns that terms are counted in: so many that few of them meet
 MOST_TERMS, FEWEST_TEXTS = 30_000, 2  # terms that are learned, the commonest ones; in how many texts each must occur
 TOPICS = 30
@@ -195,6 +199,11 @@ def count(texts: Iterable[str], length: int) -> sparse.csr_matrix:
     return counter.transform(beginnings) if beginnings else sparse.csr_matrix((0, HASHES), dtype=np.float32)
 
 
+def are_texts(levels: Collection[str]) -> bool:
+    """Whether levels consist of several words each, as those of free texts do, and names do not."""
+    return sum(len(WORD.findall(level)) for level in levels) >= SEVERAL_WORDS * max(len(levels), 1)
+
+
 def comes_again(column: pd.Series) -> bool:
     """Whether the levels of a category are met again and again, as those of free texts are not."""
     known = column.dropna()
@@ -202,8 +211,8 @@ def comes_again(column: pd.Series) -> bool:
 
 
 def _is_free(column: pd.Series) -> bool:
-    levels = pd.unique(column.iloc[:: len(column) // LOOKED_AT + 1].dropna())
-    return len(levels) > MANY_LEVELS and sum(len(level.split()) for level in levels) >= SEVERAL_WORDS * len(levels)
+    levels = list(pd.unique(column.iloc[:: len(column) // LOOKED_AT + 1].dropna()))
+    return len(levels) > MANY_LEVELS and are_texts(levels)
 
 
 def _scored(classes: int) -> int:

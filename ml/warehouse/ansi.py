@@ -16,9 +16,3 @@ def literal(value: object) -> str:
 def same_keys(keys: Sequence[str], quote: Callable[[str], str], left: str = "stored", right: str = "features") -> str:
     """The condition that rows of two aliases speak of the same entity and as-of."""
     return " and ".join(f"{left}.{quote(key)} = {right}.{quote(key)}" for key in keys)
-
-
-def words(value: str) -> str:
-    """SQL that counts the words of a text, as told by the spaces between them."""
-    text = f"trim(cast({value} as varchar))"
-    return f"length({text}) - length(replace({text}, ' ', '')) + 1"

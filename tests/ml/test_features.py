@@ -160,6 +160,22 @@ def test_what_happened_to_what_the_latest_event_belongs_to_is_told(clinic: Place
     assert changed > 20
 
 
+def test_what_an_entity_belongs_to_once_is_followed_if_it_is_one(clinic: Place) -> None:
+    def followed() -> list[tuple[str, ...]]:
+        return [view.anchor.columns for view in Bench(clinic.directory, "pop_return").paths.views if view.anchor.latest]
+
+    clinic.sql(
+        "delete from visits where (patient_id, visited_at) not in "
+        "(select (patient_id, min(visited_at)) from visits group by patient_id)"
+    )
+    assert ("last_doctor_id",) in followed()
+    clinic.sql(
+        "insert into visits "
+        "select * replace (visit_id + 100000 as visit_id, (doctor_id + 1) % 12 as doctor_id) from visits"
+    )
+    assert ("last_doctor_id",) not in followed()
+
+
 def same(one: object, other: object) -> bool:
     both = [np.nan if pd.isna(value) else float(value) for value in (one, other)]  # type: ignore[arg-type]
     return bool(np.isclose(both[0], both[1], rtol=1e-9, equal_nan=True))

@@ -79,6 +79,19 @@ def test_what_letters_say_is_learned_stored_and_scored(declared: type) -> None:
     pd.testing.assert_frame_equal(load(dump(model)).predict(features), told)
 
 
+def test_letters_without_spaces_are_read_too() -> None:
+    words = dict.fromkeys([*WORDS, *TOLD[True], *TOLD[False]])
+    chinese = {word: chr(0x4E00 + 7 * place) + chr(0x5E00 + 5 * place) for place, word in enumerate(words)}
+    frame = letters()
+    frame["letter"] = ["".join(chinese.get(word, "") for word in text.split()) for text in frame["letter"]]
+    dataset = read(frame)
+    assert texts_of(dataset).names == ["letter"]
+    told = texts_of(dataset).learn(np.arange(len(dataset))).matrices["letter"][:, 0]
+    assert np.corrcoef(told, dataset.known_target)[0, 1] > 0.9
+    frame["letter"] = [chinese["day"] + chr(0x4E00 + row) for row in range(ROWS)]
+    assert texts_of(read(frame)).names == [], "names of a few characters are levels"
+
+
 def test_no_score_of_a_letter_knows_its_own_outcome() -> None:
     dataset = read(letters(are_telling=False))
     words = texts_of(dataset).learn(np.arange(len(dataset)))
