@@ -102,8 +102,11 @@ def train(folder: str, seconds: str, pipe: str) -> None:
     os.chdir(folder)
     from ml.cli import main as martlet
 
-    if martlet(["train", "--seconds", seconds], standalone_mode=False):
-        sys.exit("The training failed.")
+    try:
+        martlet(["train", "--seconds", seconds])
+    except SystemExit as ended:  # which is how a command line ends
+        if ended.code:
+            raise
     report(pipe, time.monotonic() - STARTED)
 
 
