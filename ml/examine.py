@@ -92,7 +92,7 @@ def examine(checked: Checked, warehouse: Warehouse) -> Checked:
         return replace(checked, findings=(*checked.findings, Finding("error", "split", str(error))), periods=periods)
     if checked.one_in > 1:
         text = f"{len(closed)} of {checked.closed_rows} closed rows are read, dealt out by their keys: all would need "
-        text += f"more memory than is taken ({MOST_CELLS} values)."
+        text += f"more memory than is taken ({MOST_CELLS:,} values)."
         checked = replace(checked, findings=(*checked.findings, Finding("info", "rows", text, None, len(closed))))
     evidence = Evidence(closed, _opened(checked, warehouse), split, prediction)
     with linear_algebra_on_one_core():  # quick models are fitted on all cores at once
