@@ -199,6 +199,21 @@ def test_a_planted_feature_is_an_error_and_nothing_else_is_accused(name: str, le
     assert {finding.feature for finding in found if finding.level == "error"} == {"leak"}
 
 
+@pytest.mark.parametrize("leak", ["identifier with a speaking prefix", "identifier with a speaking digit"])
+def test_of_many_rows_some_show_first_what_numbers_things(leak: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ml.learning.evidence.ENTITY_ROWS", 300)
+    found = leaks(COLUMN_LEAKS[leak](TABLES["weekly classes"](), np.random.default_rng(11)))
+    assert {finding.feature for finding in found if finding.level == "error"} == {"leak"}
+
+
+def test_what_is_another_for_some_entities_but_not_for_all_numbers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ml.learning.evidence.ENTITY_ROWS", 300)
+    frame, random = weekly("regression", customers=400), np.random.default_rng(6)
+    is_large = frame.groupby("id")["truth"].transform("mean") > frame["truth"].mean()
+    shelf = 2 * random.integers(0, 300, 400)[frame["id"]] + is_large
+    assert [finding for finding in leaks(frame.assign(shelf=shelf)) if finding.check == "identifier"] == []
+
+
 @pytest.mark.parametrize("name", ["breast cancer", "diabetes", "imbalanced", "friedman", "weekly classes"])
 def test_a_near_perfect_feature_is_an_error(name: str) -> None:
     found = leaks(with_near_perfect(TABLES[name](), np.random.default_rng(12)))
