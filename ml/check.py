@@ -13,6 +13,7 @@ from ml.learning.findings import Finding
 from ml.learning.scorers import fits
 from ml.learning.words import LOOKED_AT, MANY_LEVELS, are_texts
 from ml.warehouse import Column, Warehouse
+from ml.warehouse.ansi import some_of
 from ml.words import nearest
 
 MIN_ROWS = 50
@@ -215,13 +216,6 @@ def duplicated_key(names: Sequence[str], warehouse: Warehouse, relation: str) ->
     return ", ".join(f"{key} = {twice[key][0]}" for key in names) if len(twice) else ""
 
 
-def _some(name: str, prediction: Prediction, warehouse: Warehouse) -> list[str]:
-    """Some values of a text."""
-    quoted = warehouse.quote(name)
-    sql = f"select {quoted} as level from {prediction.relation} where {quoted} is not null limit {LOOKED_AT}"
-    return [str(level) for level in warehouse.query(sql)["level"]]
-
-
 def _feature_findings(
     prediction: Prediction, kinds: Mapping[str, str], counts: pd.Series, warehouse: Warehouse
 ) -> Iterator[Finding]:
@@ -231,7 +225,8 @@ def _feature_findings(
         if counts["rows"] and not counts["known " + name]:
             yield Finding("warning", "features", f"'{name}' is null in every row.", name)
         levels = int(counts.get("levels " + name, 0))
-        if levels > MANY_LEVELS and are_texts(_some(name, prediction, warehouse)):
+        some = some_of(warehouse.quote(name), prediction.relation, LOOKED_AT)
+        if levels > MANY_LEVELS and are_texts(warehouse.query(some)["level"]):
             yield Finding("info", "features", f"'{name}' is free text: its words are read.", name)
         elif levels > MOST_LEVELS:
             text = f"'{name}' is a text of about {levels} levels: the rarest are learned as one. Group it in SQL, or "

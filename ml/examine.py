@@ -24,7 +24,6 @@ from ml.learning.scorers import default_metric
 from ml.warehouse import Warehouse
 
 OPEN_ROWS = 20_000  # a sample of so many open rows shows any shift that matters
-BATCH_ROWS = 50_000
 MOST_CELLS = 160_000_000  # of closed rows and features that are read: 6 GB
 
 
@@ -170,40 +169,32 @@ def _counts(prediction: Prediction, warehouse: Warehouse) -> pd.DataFrame:
 
 def read_closed(checked: Checked, warehouse: Warehouse) -> Dataset:
     """The rows whose target is known, or one in `Checked.one_in` of them."""
-    return _dataset(checked, warehouse.frame(f"{_select(checked, warehouse)} {closed_rows(checked, warehouse)}"))
+    return _read(checked, warehouse, closed_rows(checked, warehouse))
 
 
 def closed_rows(checked: Checked, warehouse: Warehouse) -> str:
     """Which rows of the feature model are read as closed ones: ordered by their keys, so that a seed repeats a run."""
-    prediction = checked.prediction
-    some = f" and {warehouse.one_in(checked.one_in, prediction.keys)}" if checked.one_in > 1 else ""
-    order = ", ".join(warehouse.quote(key) for key in prediction.keys)
-    return f"from {prediction.relation} where {warehouse.quote(prediction.target)} is not null{some} order by {order}"
+    return _rows(checked, warehouse, "is not null", checked.one_in)
 
 
 def _opened(checked: Checked, warehouse: Warehouse) -> Dataset:
-    """Open rows: all, or a sample by a hash of their keys, so that memory is bounded."""
-    share = min(OPEN_ROWS / max(checked.open_rows, 1), 1.0)
+    """Open rows: all, or about `OPEN_ROWS` of them."""
+    one_in = max(round(checked.open_rows / OPEN_ROWS), 1)
+    return _read(checked, warehouse, _rows(checked, warehouse, "is null", one_in))
+
+
+def _rows(checked: Checked, warehouse: Warehouse, target: str, one_in: int) -> str:
+    """Rows whose target is null or not, or one in so many of them, dealt out by their keys and ordered by them."""
     prediction = checked.prediction
-    opened = (
-        f"{_select(checked, warehouse)} from {prediction.relation} where {warehouse.quote(prediction.target)} is null"
-    )
-    parts = []
-    for batch in warehouse.batches(opened, BATCH_ROWS):
-        hashes = pd.util.hash_pandas_object(batch[list(prediction.keys)], index=False).to_numpy()
-        parts.append(batch[hashes <= share * float(2**64)])
-    frame = pd.concat(parts, ignore_index=True) if parts else warehouse.query(f"{opened} limit 0")
-    return _dataset(checked, frame)
+    some = f" and {warehouse.one_in(one_in, prediction.keys)}" if one_in > 1 else ""
+    order = ", ".join(warehouse.quote(key) for key in prediction.keys)
+    return f"from {prediction.relation} where {warehouse.quote(prediction.target)} {target}{some} order by {order}"
 
 
-def _select(checked: Checked, warehouse: Warehouse) -> str:
+def _read(checked: Checked, warehouse: Warehouse, rows: str) -> Dataset:
     prediction, quote = checked.prediction, warehouse.quote
     names = [quote(name) for name in (*prediction.keys, prediction.target)]
     for name, kind in checked.kinds.items():
         is_number = kind in ("number", "boolean")
         names.append(f"cast({quote(name)} as double) as {quote(name)}" if is_number else quote(name))
-    return f"select {', '.join(names)}"
-
-
-def _dataset(checked: Checked, frame: pd.DataFrame) -> Dataset:
-    return make_dataset(frame, checked.prediction, checked.kinds)
+    return make_dataset(warehouse.frame(f"select {', '.join(names)} {rows}"), prediction, checked.kinds)

@@ -7,6 +7,7 @@ import numpy as np
 from ml.features.graph import Table
 from ml.learning.words import LOOKED_AT, are_texts
 from ml.warehouse import Warehouse
+from ml.warehouse.ansi import some_of
 
 SAMPLED = 300_000  # rows that levels are counted on
 MOST_TEXTS = 50_000  # different ones that are counted; more are free text
@@ -40,11 +41,8 @@ class Values:
         if table.columns[column].kind != "category":
             return False
         if where not in self._words:
-            quoted = self.warehouse.quote(column)
-            found = self.warehouse.query(
-                f"select {quoted} as level from {table.relation} where {quoted} is not null limit {LOOKED_AT}"
-            )
-            self._words[where] = len(found) > 0 and are_texts(found["level"].astype("str"))
+            some = some_of(self.warehouse.quote(column), table.relation, LOOKED_AT)
+            self._words[where] = are_texts(self.warehouse.query(some)["level"])
         return self._words[where]
 
     def is_free_text(self, table: Table, column: str) -> bool:
