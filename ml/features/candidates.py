@@ -318,7 +318,8 @@ def _of_number(view: View, measure: Measure, windows: Sequence[Window]) -> Itera
             Running(f"n{times}_{name}", count.gathered, f"sum({identifier(f'n{times}_{name}')}) over last_{times}"),
         ]
         mean = f"cast(now_.{identifier(parts[0].name)} as double) / nullif(now_.{identifier(parts[1].name)}, 0)"
-        yield _feature(view, f"{prefix}_mean_last_{times}", mean, f"mean of {words} at the last {times} times", parts)
+        meant = _feature(view, f"{prefix}_mean_last_{times}", mean, f"mean of {words} at the last {times} times", parts)
+        yield replace(meant, amount_of=f"{source} {measure.sql} mean last {times}")
     if measure.kind != "number" or not view.is_near:
         return
     for extreme in ("min", "max"):

@@ -9,11 +9,12 @@ import pandas as pd
 
 from ml.errors import DataError
 from ml.features.candidates import Feature
+from ml.features.judge import make_folds
 from ml.features.peers import PEERS, beside_all, beside_peers, ratios_of
 from ml.features.population import Population
 from ml.features.propose import propose
 from ml.features.sample import Sample
-from ml.features.select import Chosen, choose, make_folds
+from ml.features.select import Chosen, choose
 from ml.manifest import Manifest
 from ml.report import ProgressCallback
 from ml.warehouse import Warehouse
@@ -106,7 +107,7 @@ def compose(
         target,
         folds,
         population.task,
-        started + seconds * 0.75,
+        started + seconds * 0.85,
         lambda share, note: progress(0.35 + 0.6 * share, note),
     )
     if not chosen:

@@ -149,12 +149,11 @@ def _table(unique_id: str, keys: Collection[tuple[str, ...]], uniques: Collectio
 
 
 def _delayed(table: Table, population: Population, lineage: Lineage) -> Table:
-    """A table that the population's target comes from is known when the horizon is over."""
-    is_outcome = population.target in table.columns and table.id in lineage.manifest.upstream(
-        population.node["unique_id"]
-    )
-    is_told = "known_at" in martlet_meta(lineage.manifest.node(table.id))
-    if is_told or not is_outcome or population.horizon is None:
+    """A table whose rows of an as-of hold the population's target: they are known when the horizon is over."""
+    if population.horizon is None or "known_at" in martlet_meta(lineage.manifest.node(table.id)):
+        return table
+    is_upstream = table.id in lineage.manifest.upstream(population.node["unique_id"])
+    if not is_upstream or population.target not in table.columns or not lineage.holds_outcomes(table.id, population):
         return table
     return replace(table, delay=max(table.delay, population.horizon))
 

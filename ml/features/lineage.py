@@ -9,11 +9,13 @@ from math import ceil
 import pandas as pd
 
 from ml.features.keys import ForeignKey, equal
+from ml.features.population import Population
 from ml.features.windows import DAY
 from ml.manifest import Manifest, Node, martlet_meta
 from ml.warehouse import Column, Warehouse
 
 COMPARED = 20_000  # rows that two keys are compared on
+NEAR, MOSTLY = 0.25, 0.5  # of the horizon, between as-of and clock; and of the rows
 EVEN = 1.2  # times the least distance that the greatest may be: months are 28 to 31 days
 
 Keys = Collection[tuple[str, ...]]
@@ -109,6 +111,32 @@ class Lineage:
             f"where {self.warehouse.quote(key[0])} is not null group by {names} having count(*) > 1 limit 1) as twice"
         )
         return not twice["found"][0]
+
+    def holds_outcomes(self, unique_id: str, population: Population) -> bool:
+        """Whether a table's rows of about the as-of hold the population's target, under the same entity.
+
+        So does a mailing, at whose start nobody knows its answer; a list of results that a target is the mean of, later
+        on, does not. Where entities can't be compared, it is taken to.
+        """
+        quote, columns, clock = self.warehouse.quote, self.columns(unique_id), self.clock(unique_id)
+        shared = [name for name in population.entity if name in columns]
+        if clock is None or not shared:
+            return True
+        near = max(NEAR * population.horizon.total_seconds(), DAY) if population.horizon else DAY
+        names = [*shared, population.target]
+        alike = " and ".join(
+            equal(f"asked.{quote(name)}", population.columns[name], f"held.{quote(name)}", columns[name])
+            for name in names
+        )
+        row = self.warehouse.query(
+            "select count(*) as asked, count(case when exists ("
+            f"select 1 from {self.relation(unique_id)} as held where {alike} "
+            f"and abs(epoch(held.{quote(clock)}) - epoch(asked.{quote(population.as_of)})) <= {near}"
+            ") then 1 end) as held from ("
+            f"select * from {population.relation} where {quote(population.target)} is not null limit {COMPARED}"
+            ") as asked"
+        ).iloc[0]
+        return bool(row["held"] >= MOSTLY * row["asked"])
 
     def share_alike(self, own: ForeignKey, below: ForeignKey, above: tuple[str, ...]) -> float:
         """The share of a table's rows whose own key is that which their parent, reached by `below`, holds in `above`.

@@ -7,7 +7,7 @@ from ml.features.graph import SNAPSHOT_COLUMNS, Graph, Table
 from ml.features.names import identifier
 from ml.features.paths import View
 from ml.features.population import Population
-from ml.features.values import MOSTLY, Values
+from ml.features.values import MOST_LEVELS, MOSTLY, Values
 from ml.warehouse import Column
 
 # How many columns of a kind are measured, at most: of near events beside as many numbers as the view says, and of their
@@ -18,7 +18,8 @@ FEW = {"number": 2, "boolean": 1, "category": 2, "text": 1}
 LEVELS = 4  # of a category, whose shares are counted
 BEGINNING = 500  # characters of an event's text that are a feature
 FEW_LEVELS = 30  # of a category whose levels are counted apart
-LEAST_SHARE = 0.02  # of a level that is counted apart
+LEAST_SHARE, LEAST_SHARE_OF_MANY = 0.02, 0.05  # of a level that is counted apart, where levels are few and many
+CODED = 0.5  # share of the rows that the levels counted apart have, where numbers of many levels are codes
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Measure:
     """A column of events, or of a parent of theirs.
 
     Its kind is number, flag (a boolean as 0 and 1), length (of a text: its sum would tell of how many there are),
-    category, many (a category whose levels are too many to count apart), text (whose words are read), or key.
+    category, many (a category whose levels are too many to count all apart), text (whose words are read), or key.
     """
 
     name: str
@@ -105,7 +106,7 @@ def _measures_of(
         is_parents = alias != "events"
         label, sql = f"{alias}_{name}" if is_parents else name, f"{identifier(alias)}.{identifier(name)}"
         found = Measure(label, sql, "key", is_parents, (), distinct, f"{name} of {table.name}")
-        is_code = name in table.identifiers and distinct <= FEW_LEVELS  # a type, a status
+        is_code = name in table.identifiers and _are_codes(values, table, name)
         if name in keys or (name in table.identifiers and not is_code):
             # A key that is another in each row tells nothing that their number does not.
             if 1 < distinct < MOSTLY * values.rows(table):
@@ -117,6 +118,10 @@ def _measures_of(
         if distinct > 1 and left[budget]:
             left[budget] -= 1
             yield measure
+            if measure.kind == "number" and not is_parents and left["boolean"] and values.is_often_null(table, name):
+                left["boolean"] -= 1
+                is_known, words = f"cast({sql} is not null as integer)", f"whether {found.words} is known"
+                yield replace(found, kind="flag", name=f"{found.name}_known", sql=is_known, words=words, distinct=2)
             if has_texts and measure.kind == "length" and values.has_words(table, name):
                 yield replace(found, kind="text", name=f"{found.name}_text", sql=f"left({sql}, {BEGINNING})")
 
@@ -140,9 +145,19 @@ def _of_kind(found: Measure, kind: str, table: Table, column: Column, values: Va
     if found.distinct <= FEW_LEVELS:
         return replace(found, kind="category", sql=text, levels=tuple(_levels(values, table, column.name, LEAST_SHARE)))
     if not values.is_free_text(table, column.name):
-        return replace(found, kind="many", sql=text)
+        levels = _levels(values, table, column.name, LEAST_SHARE_OF_MANY)
+        return replace(found, kind="many", sql=text, levels=tuple(levels))
     length = f"length(cast({sql} as varchar))"
     return replace(found, kind="length", name=f"{found.name}_length", sql=length, words=f"length of {found.words}")
+
+
+def _are_codes(values: Values, table: Table, column: str) -> bool:
+    """Whether numbers that are called like keys are levels, such as a type or a status."""
+    distinct = values.distinct(table, column)
+    if distinct <= FEW_LEVELS:
+        return True
+    levels = values.levels(table, column)[:LEVELS]
+    return distinct <= MOST_LEVELS and sum(share for _, share in levels) >= CODED
 
 
 def _levels(values: Values, table: Table, column: str, least: float = 0.0) -> list[str]:

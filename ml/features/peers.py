@@ -11,7 +11,7 @@ from ml.features.names import identifier, unique
 from ml.features.paths import View
 
 MOST = 150  # ratios of each kind
-PEERS = 30  # rows that an as-of must have on average, to be compared with each other
+PEERS = 10  # rows that an as-of must have on average, to be compared with each other
 
 
 def beside_peers(found: Sequence[Feature], taken: set[str]) -> list[Feature]:

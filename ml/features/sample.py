@@ -9,10 +9,10 @@ import pandas as pd
 
 from ml.errors import DataError
 from ml.features.candidates import Feature
+from ml.features.judge import Array
 from ml.features.population import Population
 from ml.features.propose import Proposed
 from ml.features.query import Writer
-from ml.features.select import Array
 from ml.warehouse import Warehouse
 
 LEAST_ROWS = 100

@@ -12,6 +12,7 @@ from ml.warehouse.ansi import some_of
 SAMPLED = 300_000  # rows that levels are counted on
 MOST_TEXTS = 50_000  # different ones that are counted; more are free text
 MOSTLY = 0.9  # share of the rows that have a value of their own
+RARE = 0.02  # share of nulls, or of values, that are too few to tell anything
 MOST_LEVELS = 1_000  # of a category that is a feature itself
 COMPARED, FEWEST_COMPARED = 20_000, 50  # rows that numbers are held against the clock on
 CALENDAR = 0.99  # rank correlation with the clock from which on a number is a date by another name
@@ -22,18 +23,23 @@ class Values:
     """Distinct counts and frequent levels, from the warehouse."""
 
     warehouse: Warehouse
-    _counted: dict[str, dict[str, int]] = field(default_factory=dict)
+    _counted: dict[str, dict[tuple[str, str], int]] = field(default_factory=dict)
     _levels: dict[tuple[str, str], list[tuple[str, float]]] = field(default_factory=dict)
     _words: dict[tuple[str, str], bool] = field(default_factory=dict)
     _calendars: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def rows(self, table: Table) -> int:
         """The number of rows of a table."""
-        return self._counts(table)[""]
+        return self._counts(table)["rows", ""]
 
     def distinct(self, table: Table, column: str) -> int:
         """About how many different values a column holds; nulls don't count."""
-        return self._counts(table)[column]
+        return self._counts(table)["distinct", column]
+
+    def is_often_null(self, table: Table, column: str) -> bool:
+        """Whether a column is null in some rows and known in others, neither of them rare."""
+        share = self._counts(table)["nulls", column] / (self.rows(table) or 1)
+        return RARE <= share <= 1 - RARE
 
     def has_words(self, table: Table, column: str) -> bool:
         """Whether a text has several words, which a training reads (see `ml.learning.words`)."""
@@ -54,7 +60,7 @@ class Values:
 
     def finite(self, table: Table, column: str, sql: str) -> str:
         """SQL that reads a column, with null for what is no number or infinite, if it holds such."""
-        if table.columns[column].type.upper() not in ("DOUBLE", "FLOAT") or not self._counts(table)[f"{column}\0"]:
+        if table.columns[column].type.upper() not in ("DOUBLE", "FLOAT") or not self._counts(table)["infinite", column]:
             return sql
         return f"case when isfinite({sql}) then {sql} end"
 
@@ -107,19 +113,19 @@ class Values:
         )
         return float(found["share"].fillna(0.0)[0])
 
-    def _counts(self, table: Table) -> dict[str, int]:
+    def _counts(self, table: Table) -> dict[tuple[str, str], int]:
+        """What was counted of a table, by kind and column."""
         if table.id not in self._counted:
-            names = [column.name for column in table.columns.values() if column.kind != "other"]
-            quote = self.warehouse.quote
-            parts = [f"count(*) as {quote('number of rows')}"]
-            parts += [f"approx_count_distinct({quote(name)}) as {quote(name)}" for name in names]
-            doubles = [name for name in names if table.columns[name].type.upper() in ("DOUBLE", "FLOAT")]
-            parts += [
-                f"count(case when not isfinite({quote(name)}) then 1 end) as {quote('infinite ' + name)}"
-                for name in doubles
-            ]
-            row = self.warehouse.query(f"select {', '.join(parts)} from {table.relation}").iloc[0]
-            infinite = {f"{name}\0": int(row[f"infinite {name}"]) for name in doubles}
-            distinct = {name: int(row[name]) for name in names}
-            self._counted[table.id] = {**distinct, **infinite, "": int(row["number of rows"])}
+            columns = [column for column in table.columns.values() if column.kind != "other"]
+            parts = {("rows", ""): "count(*)"}
+            for column in columns:
+                name = self.warehouse.quote(column.name)
+                parts["distinct", column.name] = f"approx_count_distinct({name})"
+                if column.kind == "number":
+                    parts["nulls", column.name] = f"count(*) - count({name})"
+                if column.type.upper() in ("DOUBLE", "FLOAT"):
+                    parts["infinite", column.name] = f"count(case when not isfinite({name}) then 1 end)"
+            read = ", ".join(f"{sql} as c{place}" for place, sql in enumerate(parts.values()))
+            row = self.warehouse.query(f"select {read} from {table.relation}").iloc[0]
+            self._counted[table.id] = {key: int(count) for key, count in zip(parts, row, strict=True)}
         return self._counted[table.id]

@@ -14,6 +14,17 @@ from ml.features.peers import ratios_of
 from tests.ml.bench import Bench
 from tests.ml.conftest import DBT, ROOT, Place
 
+POPULATION = """\
+models:
+  - name: pop_next
+    config:
+      meta:
+        martlet: {{target: cost, task: regression, entity: {entity}, as_of: as_of_date, horizon: 60 days}}
+    columns:
+      - name: patient_id
+        data_tests:
+          - relationships: {{arguments: {{to: ref('patients'), field: patient_id}}}}
+"""
 CLINIC = ROOT / "tests" / "projects" / "clinic"
 SQL, YML = "models/features/feat_return.sql", "models/features/feat_return.yml"
 
@@ -237,11 +248,17 @@ def test_what_numbers_things_is_no_amount(clinic: Place) -> None:
         "update visits set statusId = visit_id % 3, letterId = visit_id, "
         "note = concat('note ', visit_id, repeat('x', visit_id % 7))"
     )
+    clinic.sql("alter table visits add column gradeId integer")
+    clinic.sql("update visits set gradeId = case when visit_id % 5 < 3 then visit_id % 3 else 10 + visit_id % 60 end")
+    clinic.sql("alter table visits add column weight double")
+    clinic.sql("update visits set weight = visit_id % 11 where visit_id % 2 = 0")
     clinic.sql("alter table visits add column month_seen integer")
     clinic.sql("update visits set month_seen = 12 * year(visited_at) + month(visited_at)")
     names = {feature.name for feature in Bench(clinic.directory, "pop_return").features}
     assert not any("month_seen" in name for name in names)  # a calendar
     assert "visits_statusid_1_share_ever" in names  # few levels: a code
+    assert "visits_gradeid_2_share_ever" in names  # many levels, of which three are most rows
+    assert {"visits_weight_mean_ever", "visits_weight_known_mean_ever"} <= names  # null in every second row
     assert "visits_note_length_mean_ever" in names  # free text
     assert "visits_note_length_sum_ever" not in names
     assert not any(name.startswith(("visits_letterid", "visits_visit_id", "visits_statusid_mean")) for name in names)
@@ -398,6 +415,31 @@ def test_a_table_of_sums_is_known_when_its_period_is_over(clinic: Place) -> None
             (months["patient_id"] == row.patient_id) & (months["month"] + pd.Timedelta(days=31) <= row.as_of_date)
         ]
         assert row.visit_months_ever == len(known)
+
+
+MEANS = """\
+select patients.patient_id, days.day as as_of_date, avg(visits.cost) as cost
+from {{ ref('patients') }} as patients
+cross join (
+    select cast(unnest(generate_series(date '2023-06-01', date '2024-10-01', interval 60 day)) as date) as day
+) as days
+inner join {{ ref('visits') }} as visits
+    on patients.patient_id = visits.patient_id
+    and visits.visited_at >= days.day and visits.visited_at < days.day + interval 60 day
+group by patients.patient_id, days.day
+"""
+ANSWERS = "select patient_id, visit_id, cast(visited_at as date) as as_of_date, cost from {{ ref('visits') }}"
+
+
+@pytest.mark.parametrize(("sql", "entity", "days"), [(MEANS, "patient_id", 0), (ANSWERS, "visit_id", 60)])
+def test_a_table_is_known_later_if_its_rows_hold_the_outcome(clinic: Place, sql: str, entity: str, days: int) -> None:
+    # A mean of later visits is called like what each visit tells at once; the cost of a visit itself is told later.
+    (clinic.directory / "models" / "pop_next.sql").write_text(sql)
+    declared = clinic.directory / "models" / "clinic.yml"
+    declared.write_text(declared.read_text().replace("models:\n", POPULATION.format(entity=entity), 1))
+    clinic.build("pop_next")
+    bench = Bench(clinic.directory, "pop_next")
+    assert bench.graph.tables["model.clinic.visits"].delay.days == days
 
 
 def test_outcomes_are_told_only_where_a_horizon_says_when_they_are_known(clinic: Place) -> None:
