@@ -15,7 +15,8 @@ from ml.manifest import Manifest, Node, martlet_meta
 from ml.warehouse import Column, Warehouse
 
 COMPARED = 20_000  # rows that two keys are compared on
-NEAR, MOSTLY = 0.25, 0.5  # of the horizon, between as-of and clock; and of the rows
+# Of the horizon, between as-of and clock; of the rows that hold their outcome; of a number, that two may be apart.
+NEAR, MOSTLY, CLOSE = 0.25, 0.5, 1e-6
 EVEN = 1.2  # times the least distance that the greatest may be: months are 28 to 31 days
 
 Keys = Collection[tuple[str, ...]]
@@ -116,18 +117,23 @@ class Lineage:
         """Whether a table's rows of about the as-of hold the population's target, under the same entity.
 
         So does a mailing, at whose start nobody knows its answer; a list of results that a target is the mean of, later
-        on, does not. Where entities can't be compared, it is taken to.
+        on, does not. It is taken to where entities or targets can't be compared, or where a row of it is an entity.
         """
         quote, columns, clock = self.warehouse.quote, self.columns(unique_id), self.clock(unique_id)
-        shared = [name for name in population.entity if name in columns]
-        if clock is None or not shared:
+        target, shared = population.target, [name for name in population.entity if name in columns]
+        if clock is None or not shared or columns[target].kind != population.columns[target].kind:
+            return True
+        if len(shared) == len(population.entity) and self.is_unique(unique_id, population.entity):
             return True
         near = max(NEAR * population.horizon.total_seconds(), DAY) if population.horizon else DAY
-        names = [*shared, population.target]
         alike = " and ".join(
             equal(f"asked.{quote(name)}", population.columns[name], f"held.{quote(name)}", columns[name])
-            for name in names
+            for name in shared
         )
+        if columns[target].kind == "number":  # one may be a decimal, the other a float
+            alike += f" and abs(asked.{quote(target)} - held.{quote(target)}) <= {CLOSE} * abs(asked.{quote(target)})"
+        else:
+            alike += f" and asked.{quote(target)} = held.{quote(target)}"
         row = self.warehouse.query(
             "select count(*) as asked, count(case when exists ("
             f"select 1 from {self.relation(unique_id)} as held where {alike} "

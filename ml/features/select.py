@@ -11,12 +11,13 @@ from scipy.stats import rankdata
 from ml.features.candidates import Feature
 from ml.features.judge import Array, Fold, Judge, Judged
 
-SIZES = (120, 80, 40, 20, 10, 5)  # numbers of features that are tried
+SIZES = (120, 80, 40, 20, 10, 5, 2, 1)  # numbers of features that are tried
 UNTRIED = 40  # features, if there is no time to try
-ENOUGH = 0.005  # share of the loss that more features must save
+# Shares of a constant's loss, and of what the best features save of that, that more features must save.
+ENOUGH, ENOUGH_OF_GAIN = 0.0035, 0.05
 # Rows beyond the most frequent class for each feature, as fewer tell one from another by chance (Peduzzi et al., "A
 # simulation study of the number of events per variable in logistic regression analysis", 1996).
-CASES = 10
+CASES, FEW = 10, 5  # so many features may be kept of however few rows
 ALIKE = 0.98  # rank correlation from which on two features say the same
 COMPARED = 4_000  # rows that correlations are computed on
 
@@ -46,7 +47,7 @@ def choose(
         target: numbers, or positions of classes.
         folds: see `judge.make_folds`.
         task: classification or regression.
-        deadline: by `time.monotonic`; no further fit is begun after it.
+        deadline: by `time.monotonic`; no further number of features is tried after it.
         progress: told the share that is done.
 
     Returns:
@@ -61,12 +62,16 @@ def choose(
     if not (beyond > 0).any():
         return [], 0.0
     ranked = _unlike(frame, kinds, _ordered(beyond))
-    most = max(judge.cases // CASES, SIZES[-1])
+    most, constant = max(judge.cases // CASES, FEW), judge.constant_loss()
     judged = _shrunk(judge, ranked, deadline, progress) or [judge.judged(ranked[:UNTRIED])]
-    best = _fewest([one for one in judged if len(one.shares) <= most] or [judge.judged(ranked[:most])])
+    best = _fewest([one for one in judged if len(one.shares) <= most] or [judge.judged(ranked[:most])], constant)
+    # Few say what they tell undiluted: what gains no more than chance among them is not missed.
+    beyond = judge.beyond_chance(list(best.shares.index))
+    if 0 < (beyond > 0).sum() < len(beyond):
+        best = _fewest([best, judge.judged(_ordered(beyond[beyond > 0]))], constant)
     by_name = {feature.name: feature for feature in usable}
     found = [Chosen(by_name[name], float(best.shares[name])) for name in _ordered(best.shares[best.shares > 0])]
-    return found, 1 - best.loss / (judge.constant_loss() or 1.0)
+    return found, 1 - best.loss / (constant or 1.0)
 
 
 def _shrunk(
@@ -89,10 +94,11 @@ def _shrunk(
     return judged
 
 
-def _fewest(judged: Sequence[Judged]) -> Judged:
-    """The fewest features that are hardly worse than the best number of them."""
+def _fewest(judged: Sequence[Judged], constant: float) -> Judged:
+    """The fewest features that are hardly worse than the best number of them; `constant` is the loss without any."""
     least = min(one.loss for one in judged)
-    return min((one for one in judged if one.loss <= least * (1 + ENOUGH)), key=lambda one: len(one.shares))
+    worse = min(ENOUGH * constant, ENOUGH_OF_GAIN * max(constant - least, 0.0))
+    return min((one for one in judged if one.loss <= least + worse), key=lambda one: len(one.shares))
 
 
 def _ordered(worth: pd.Series) -> list[str]:

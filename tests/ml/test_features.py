@@ -428,10 +428,23 @@ inner join {{ ref('visits') }} as visits
     and visits.visited_at >= days.day and visits.visited_at < days.day + interval 60 day
 group by patients.patient_id, days.day
 """
-ANSWERS = "select patient_id, visit_id, cast(visited_at as date) as as_of_date, cost from {{ ref('visits') }}"
+ANSWERS = "select patient_id, visit_id, cast(visited_at as date) as as_of_date, {} as cost from {{{{ ref('visits') }}}}"
+FIRST = """\
+select patient_id, cast(visited_at as date) as as_of_date, cast(max(cost) as float) as cost
+from {{ ref('visits') }} group by all
+"""
 
 
-@pytest.mark.parametrize(("sql", "entity", "days"), [(MEANS, "patient_id", 0), (ANSWERS, "visit_id", 60)])
+@pytest.mark.parametrize(
+    ("sql", "entity", "days"),
+    [
+        (MEANS, "patient_id", 0),
+        (FIRST, "patient_id", 60),  # the day's own cost, in another type
+        (ANSWERS.format("cost"), "visit_id", 60),
+        (ANSWERS.format("round(cost / 7)"), "visit_id", 60),  # it can't be recognised, but a row is an entity
+        (ANSWERS.format("cost > 50"), "visit_id", 60),
+    ],
+)
 def test_a_table_is_known_later_if_its_rows_hold_the_outcome(clinic: Place, sql: str, entity: str, days: int) -> None:
     # A mean of later visits is called like what each visit tells at once; the cost of a visit itself is told later.
     (clinic.directory / "models" / "pop_next.sql").write_text(sql)

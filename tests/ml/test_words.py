@@ -8,7 +8,8 @@ import pytest
 
 from ml.declaration import Search
 from ml.features.candidates import Feature
-from ml.features.select import choose, make_folds
+from ml.features.judge import make_folds
+from ml.features.select import choose
 from ml.learning.accelerate import FEWEST_ROWS, accelerated
 from ml.learning.curves import partial_dependence
 from ml.learning.dataset import Dataset, make_dataset, split_rows
