@@ -77,6 +77,7 @@ def check(prediction: Prediction, warehouse: Warehouse) -> Checked:
         kinds,
         closed,
         int(counts["rows"]) - closed,
+        max(int(counts[f"different {name}"]) for name in prediction.entity),
         tuple(_structure(prediction, kinds, counts, columns, warehouse)),
     )
     return examine(found, warehouse) if found.is_ready else found
@@ -116,6 +117,7 @@ def _counts(
     quote = warehouse.quote
     parts = ["count(*) as rows", f"count({quote(prediction.target)}) as closed"]
     parts += [f"count({quote(key)}) as {quote('known ' + key)}" for key in prediction.keys]
+    parts += [f"approx_count_distinct({quote(name)}) as {quote('different ' + name)}" for name in prediction.entity]
     for name, kind in kinds.items():
         parts.append(f"count({quote(name)}) as {quote('known ' + name)}")
         if kind == "category":

@@ -2,7 +2,7 @@
 
 import math
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +16,7 @@ from ml.errors import DataError
 from ml.learning import readiness
 from ml.learning.cores import linear_algebra_on_one_core
 from ml.learning.curve import learning_curve
-from ml.learning.dataset import Dataset, make_dataset, split_rows
+from ml.learning.dataset import Dataset, make_dataset
 from ml.learning.evidence import Evidence
 from ml.learning.findings import LEVELS, Finding
 from ml.learning.leaks import find_leaks
@@ -24,20 +24,27 @@ from ml.learning.scorers import default_metric
 from ml.warehouse import Warehouse
 
 OPEN_ROWS = 20_000  # a sample of so many open rows shows any shift that matters
-MOST_CELLS = 160_000_000  # of closed rows and features that are read: 6 GB
+# Of closed rows and features no more values are read (6 GB), nor more rows for each second of the search's budget: they
+# would leave it no time to try anything.
+MOST_CELLS, ROWS_PER_SECOND, ALWAYS_READ = 160_000_000, 20_000, 300_000
+ENOUGH_ENTITIES = 10_000  # that are read whole, with all their past, rather than rows of everyone
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What a check saw: kinds of the feature columns by name, row counts, findings; the closed rows if it read them."""
+    """What a check saw: kinds of the feature columns by name, row counts, findings, and the rows if it read them.
+
+    Of entities there are at least as many as it says.
+    """
 
     prediction: Prediction
     kinds: Mapping[str, str]
     closed_rows: int
     open_rows: int
+    entities: int
     findings: tuple[Finding, ...]
     periods: pd.DataFrame | None = None
-    closed: Dataset | None = None
+    evidence: Evidence | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -46,8 +53,18 @@ class Checked:
 
     @property
     def one_in(self) -> int:
-        """Of how many closed rows one is read, so that memory is bounded."""
-        return max(math.ceil(self.closed_rows * len(self.kinds) / MOST_CELLS), 1)
+        """Of how many closed rows one is read, as memory and time are bounded."""
+        search = self.prediction.search
+        shares = [self.closed_rows * len(self.kinds) / MOST_CELLS, 1.0]
+        if search.trials is None:
+            shares.append(self.closed_rows / max(ROWS_PER_SECOND * search.seconds, ALWAYS_READ))
+        return math.ceil(max(shares))
+
+    @property
+    def dealt_by(self) -> tuple[str, ...]:
+        """The columns whose values decide which rows are read."""
+        enough = self.entities >= ENOUGH_ENTITIES * self.one_in
+        return self.prediction.entity if enough else self.prediction.keys
 
     @property
     def verdict(self) -> str:
@@ -77,26 +94,33 @@ class Checked:
 
 def examine(checked: Checked, warehouse: Warehouse) -> Checked:
     """The check with all that the rows themselves show; their order of importance is errors, warnings, the rest."""
-    prediction = checked.prediction
-    closed = read_closed(checked, warehouse)
-    checked = replace(checked, closed=closed)
-    prediction = replace(prediction, metric=prediction.metric or default_metric(prediction.task, closed))
+    evidence = read_evidence(checked, warehouse)
+    closed, prediction = evidence.dataset, evidence.prediction
     counts, periods = None, None
     if prediction.as_of:
         counts = _counts(prediction, warehouse)
         periods = readiness.periods(closed, counts)
-    try:
-        split = split_rows(closed, prediction)
-    except DataError as error:
-        return replace(checked, findings=(*checked.findings, Finding("error", "split", str(error))), periods=periods)
+    checked = replace(checked, evidence=evidence, periods=periods)
+    if error := _unsplit(evidence):
+        return replace(checked, findings=(*checked.findings, Finding("error", "split", error)))
     if checked.one_in > 1:
-        text = f"{len(closed)} of {checked.closed_rows} closed rows are read, dealt out by their keys: all would need "
-        text += f"more memory than is taken ({MOST_CELLS:,} values)."
+        text = f"{len(closed)} of {checked.closed_rows} closed rows are read, dealt out by "
+        text += f"{' and '.join(checked.dealt_by)}: all would need more memory ({MOST_CELLS:,} values) or more time "
+        text += "(`search.seconds`) than is taken."
         checked = replace(checked, findings=(*checked.findings, Finding("info", "rows", text, None, len(closed))))
-    evidence = Evidence(closed, _opened(checked, warehouse), split, prediction)
     with linear_algebra_on_one_core():  # quick models are fitted on all cores at once
         found = [*checked.findings, *find_leaks(evidence), *_ready(evidence, counts)]
-    return replace(checked, findings=tuple(sorted(found, key=lambda one: LEVELS.index(one.level))), periods=periods)
+    findings = tuple(sorted(found, key=lambda one: LEVELS.index(one.level)))
+    return replace(checked, findings=findings)
+
+
+def _unsplit(evidence: Evidence) -> str:
+    """Why the closed rows can't be split; empty if they can."""
+    try:
+        evidence.split  # noqa: B018 -- made by the first who asks
+    except DataError as error:
+        return str(error)
+    return ""
 
 
 def _ready(evidence: Evidence, counts: pd.DataFrame | None) -> Iterator[Finding]:
@@ -167,26 +191,28 @@ def _counts(prediction: Prediction, warehouse: Warehouse) -> pd.DataFrame:
     return counted[["rows", "closed"]].set_index(pd.DatetimeIndex(moments))
 
 
-def read_closed(checked: Checked, warehouse: Warehouse) -> Dataset:
-    """The rows whose target is known, or one in `Checked.one_in` of them."""
-    return _read(checked, warehouse, closed_rows(checked, warehouse))
+def read_evidence(checked: Checked, warehouse: Warehouse) -> Evidence:
+    """The closed rows, or one in `Checked.one_in` of them, and some open rows; the prediction gets its metric."""
+    closed, prediction = _read(checked, warehouse, closed_rows(checked, warehouse)), checked.prediction
+    metric = prediction.metric or default_metric(prediction.task, closed)
+    return Evidence(closed, _opened(checked, warehouse), replace(prediction, metric=metric))
 
 
 def closed_rows(checked: Checked, warehouse: Warehouse) -> str:
     """Which rows of the feature model are read as closed ones: ordered by their keys, so that a seed repeats a run."""
-    return _rows(checked, warehouse, "is not null", checked.one_in)
+    return _rows(checked, warehouse, "is not null", checked.one_in, checked.dealt_by)
 
 
 def _opened(checked: Checked, warehouse: Warehouse) -> Dataset:
     """Open rows: all, or about `OPEN_ROWS` of them."""
     one_in = max(round(checked.open_rows / OPEN_ROWS), 1)
-    return _read(checked, warehouse, _rows(checked, warehouse, "is null", one_in))
+    return _read(checked, warehouse, _rows(checked, warehouse, "is null", one_in, checked.prediction.keys))
 
 
-def _rows(checked: Checked, warehouse: Warehouse, target: str, one_in: int) -> str:
-    """Rows whose target is null or not, or one in so many of them, dealt out by their keys and ordered by them."""
+def _rows(checked: Checked, warehouse: Warehouse, target: str, one_in: int, dealt_by: Sequence[str]) -> str:
+    """Rows whose target is null or not, or one in so many of them, dealt out by some columns; ordered by their keys."""
     prediction = checked.prediction
-    some = f" and {warehouse.one_in(one_in, prediction.keys)}" if one_in > 1 else ""
+    some = f" and {warehouse.one_in(one_in, dealt_by)}" if one_in > 1 else ""
     order = ", ".join(warehouse.quote(key) for key in prediction.keys)
     return f"from {prediction.relation} where {warehouse.quote(prediction.target)} {target}{some} order by {order}"
 

@@ -22,22 +22,22 @@ from ml.check import check
 from ml.decisions import KEPT, PROMOTED, Verdict, judge
 from ml.declaration import Prediction
 from ml.due import changes
-from ml.examine import read_closed, record_check
+from ml.examine import read_evidence, record_check
 from ml.learning import pipelines
-from ml.learning.baselines import Baseline, baseline
+from ml.learning.baselines import Baseline
 from ml.learning.budget import Budget
-from ml.learning.dataset import Dataset, Rows, Split, split_rows, thin
+from ml.learning.dataset import Dataset, Rows, Split, thin
 from ml.learning.duel import Duel, duel
 from ml.learning.evaluate import (
     Metric,
     declared_metric,
-    default_metric,
     expected,
     importances,
     metric_table,
     predict_output,
     with_more_rows,
 )
+from ml.learning.evidence import Evidence
 from ml.learning.findings import Finding
 from ml.learning.profiles import profiles
 from ml.learning.search import SearchResult, Validation, search
@@ -121,10 +121,10 @@ def train(
     checked = check(prediction, warehouse)
     record_check(checked, warehouse)
     checked.require(force=force)
-    levels, dataset = slice_levels(checked, warehouse), checked.closed or read_closed(checked, warehouse)
-    budget.cells = dataset.features.size
-    require_two_classes(prediction, dataset)
-    tried = _try(prediction, dataset, progress, budget)
+    levels, evidence = slice_levels(checked, warehouse), checked.evidence or read_evidence(checked, warehouse)
+    require_two_classes(prediction, evidence.dataset)
+    budget.cells = evidence.dataset.features.size
+    tried = _try(evidence, progress, budget)
     told = _tell(tried, prediction, levels)
     model = pipelines.assemble(tried.found.final, tried.dataset, prediction, tried.unseen, tried.importances)
     model.threshold = told.threshold
@@ -152,13 +152,11 @@ def train(
     return Run(row["run_id"], prediction.name, row["estimator"], standing, verdict.decision, verdict.reason, str(card))
 
 
-def _try(declared: Prediction, dataset: Dataset, progress: ProgressCallback, budget: Budget) -> Trial:
-    metric = declared.metric or default_metric(declared.task, dataset)
-    prediction = replace(declared, metric=metric)
-    split = split_rows(dataset, prediction)
+def _try(evidence: Evidence, progress: ProgressCallback, budget: Budget) -> Trial:
+    dataset, split, prediction = evidence.dataset, evidence.split, evidence.prediction
     found = search(dataset, split, prediction, progress, budget)
     progress(1.0, "testing")
-    naive = baseline(dataset, split, prediction)
+    naive = evidence.baseline
 
     def measured(rows: Rows, output: Any) -> list[Metric]:  # noqa: ANN401 -- an array of one or two dimensions
         return metric_table(dataset.known_target[rows], output, prediction, dataset.keys.iloc[rows])

@@ -1,7 +1,7 @@
 """What candidates are worth: quick boostings that learn from earlier rows and are judged on later ones."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -34,28 +34,60 @@ class Fold:
 
 @dataclass(frozen=True)
 class Judged:
-    """Some features: their mean loss over the folds, and each one's share of the gain."""
+    """Some features, judged on the later rows of each fold.
 
-    loss: float
+    Attributes:
+        shares: each feature's share of what all splits save.
+        losses: of each later row, by fold: squared errors or log losses.
+        loss: their mean over the folds; of squared errors the roots of the means.
+    """
+
     shares: pd.Series
+    losses: tuple[Array, ...]
+    loss: float
+
+
+@dataclass(frozen=True)
+class _Encoded:
+    """A fold as numbers: what is learned from, and what is judged by. `sources` names each column's feature."""
+
+    train: Array
+    target: Array
+    later: Array
+    later_target: Array
+    sources: NDArray[np.object_]
+
+    @classmethod
+    def nothing(cls, target: Array, later_target: Array) -> "_Encoded":
+        """A fold in which no feature varies: a boosting learns the mean."""
+        train, later = (np.zeros((len(rows), 1)) for rows in (target, later_target))
+        return cls(train, target, later, later_target, np.array([""], dtype=object))
+
+    def only(self, names: Sequence[str]) -> "_Encoded":
+        """With the columns of these features."""
+        kept = np.isin(self.sources, list(names))
+        if not kept.any():
+            return self.nothing(self.target, self.later_target)
+        return replace(self, train=self.train[:, kept], later=self.later[:, kept], sources=self.sources[kept])
+
+    def with_shadows(self, count: int) -> "_Encoded":
+        """With copies of some columns, shuffled; their sources begin with a null character."""
+        random = np.random.default_rng(0)
+        copied = random.integers(len(self.sources), size=count)
+        train, later = (
+            np.column_stack([matrix, *(random.permutation(matrix[:, place]) for place in copied)])
+            for matrix in (self.train, self.later)
+        )
+        sources = np.array([*self.sources, *(f"\0{place}" for place in range(count))], dtype=object)
+        return replace(self, train=train, later=later, sources=sources)
 
 
 @dataclass(frozen=True)
 class _Fit:
-    """A boosting on a fold, as it was at each stage.
+    """A boosting on a fold, as it was at each stage: what splits on each feature saved, and each later row's loss."""
 
-    That is what splits on each column of its matrix have saved by then, and the loss of each validation row. `sources`
-    names the feature that a column comes from; the names of shuffled ones begin with a null character.
-    """
-
-    sources: list[str]
-    gains: Array
+    gains: pd.DataFrame
     losses: Array
-
-    def shares(self, stage: int) -> pd.Series:
-        """The columns' shares of what all splits have saved, by source."""
-        gains = self.gains[stage]
-        return pd.Series(gains / (gains.sum() or 1.0), index=self.sources)
 
 
 def make_folds(as_of: pd.Series, horizon: pd.Timedelta, entities: pd.DataFrame) -> list[Fold]:
@@ -76,15 +108,26 @@ def make_folds(as_of: pd.Series, horizon: pd.Timedelta, entities: pd.DataFrame) 
 
 
 class Judge:
-    """Fits quick boostings on the folds."""
+    """Fits quick boostings on the folds, which are encoded once."""
 
     def __init__(
         self, frame: pd.DataFrame, kinds: dict[str, str], target: Array, folds: Sequence[Fold], task: str
     ) -> None:
         """Take a column for each candidate, and its kind; the target's numbers, or positions of classes."""
-        self.frame, self.kinds, self.target, self.folds, self.task = frame, kinds, target, folds, task
-        self.classes = 0 if task == "regression" else int(target.max()) + 1
-        self.texts = Texts(frame, target, kinds, self.classes, rows=len(frame), seconds=READING)
+        self.target, self.classes = target, 0 if task == "regression" else int(target.max()) + 1
+        texts = Texts(frame, target, kinds, self.classes, rows=len(frame), seconds=READING)
+
+        def encoded(fold: Fold) -> _Encoded:
+            known, later = target[fold.train], target[fold.valid]
+            learned = frame.iloc[fold.train]
+            if not any(learned[name].nunique() > 1 for name in kinds):
+                return _Encoded.nothing(known, later)
+            encoder = make_encoder(kinds, "tree", task)
+            matrix = encoder.fit_transform(learned, known, texts.learn(fold.train))
+            sources = np.array(encoder.sources_, dtype=object)
+            return _Encoded(matrix, known, encoder.transform(frame.iloc[fold.valid]), later, sources)
+
+        self._folds = in_threads(encoded, list(folds))
 
     @property
     def cases(self) -> int:
@@ -93,61 +136,44 @@ class Judge:
 
     def beyond_chance(self, names: Sequence[str]) -> pd.Series:
         """Each feature's share of the loss that splits on it save, less what as many shuffled columns might."""
-        fits = self._fits(names, SHADOWS)
-        stage = self._best_stage(fits)
-        groups = [fit.shares(stage).groupby(level=0) for fit in fits]
-        shares = pd.concat([group.sum() for group in groups], axis=1).mean(axis=1)
-        widths = pd.concat([group.size() for group in groups], axis=1).mean(axis=1)
-        by_chance = float(np.quantile(shares[[name for name in shares.index if name.startswith("\0")]], 0.9))
+        shares = self._judged(names, SHADOWS).shares
+        widths = sum(pd.Series(fold.sources).value_counts() for fold in self._folds) / len(self._folds)
+        by_chance = float(np.quantile(shares[shares.index.str.startswith("\0")], 0.9))
         beyond: pd.Series = (shares - widths * by_chance).reindex(list(names), fill_value=0.0)
         return beyond
 
     def judged(self, names: Sequence[str]) -> Judged:
-        """What the features are worth on validation rows."""
-        fits = self._fits(names, 0)
-        stage = self._best_stage(fits)
-        shares = [fit.shares(stage).groupby(level=0).sum().reindex(list(names), fill_value=0.0) for fit in fits]
-        return Judged(float(self._means(fits)[stage]), pd.concat(shares, axis=1).mean(axis=1))
+        """What the features are worth on later rows."""
+        judged = self._judged(names, 0)
+        return replace(judged, shares=judged.shares.reindex(list(names), fill_value=0.0))
 
     def constant_loss(self) -> float:
         """The mean loss of telling every row the same: the mean, or the shares of the classes."""
         losses = []
-        for fold in self.folds:
-            known, later = self.target[fold.train], self.target[fold.valid]
+        for fold in self._folds:
             if not self.classes:
-                losses.append(float(np.sqrt(np.mean((later - known.mean()) ** 2))))
+                losses.append(float(np.sqrt(np.mean((fold.later_target - fold.target.mean()) ** 2))))
             else:
-                shares = (np.bincount(known.astype(np.intp), minlength=self.classes) + 1e-6) / len(known)
-                losses.append(float(-np.mean(np.log(shares[later.astype(np.intp)]))))
+                known, later = fold.target.astype(np.intp), fold.later_target.astype(np.intp)
+                shares = (np.bincount(known, minlength=self.classes) + 1e-6) / len(known)
+                losses.append(float(-np.mean(np.log(shares[later]))))
         return float(np.mean(losses))
 
-    def _fits(self, names: Sequence[str], shadows: int) -> list[_Fit]:
-        return in_threads(lambda fold: self._fit(names, fold, shadows), list(self.folds))
-
-    def _best_stage(self, fits: Sequence[_Fit]) -> int:
-        return int(np.argmin(self._means(fits)))
-
-    def _means(self, fits: Sequence[_Fit]) -> Array:
-        """The mean loss over the folds at each stage."""
+    def _judged(self, names: Sequence[str], shadows: int) -> Judged:
+        """At the stage at which the boostings are best."""
+        fits = in_threads(lambda fold: self._fit(fold.only(names).with_shadows(shadows)), self._folds)
         means = np.array([fit.losses.mean(axis=1) for fit in fits])
-        return np.asarray((means if self.classes else np.sqrt(means)).mean(axis=0))
+        means = (means if self.classes else np.sqrt(means)).mean(axis=0)
+        best = int(np.argmin(means))
+        shares = pd.concat([fit.gains.loc[best] / (fit.gains.loc[best].sum() or 1.0) for fit in fits], axis=1)
+        losses = tuple(fit.losses[best] for fit in fits)
+        return Judged(shares.fillna(0.0).mean(axis=1), losses, float(means[best]))
 
-    def _fit(self, names: Sequence[str], fold: Fold, shadows: int) -> _Fit:
-        encoder = make_encoder({name: self.kinds[name] for name in names}, "tree", self.task)
-        features = self.frame[list(names)]
-        words = self.texts.learn(fold.train, names)
-        train = encoder.fit_transform(features.iloc[fold.train], self.target[fold.train], words)
-        later = encoder.transform(features.iloc[fold.valid])
-        random = np.random.default_rng(0)
-        copied = random.integers(train.shape[1], size=shadows)
-
-        def with_shadows(matrix: Array) -> Array:
-            return np.column_stack([matrix, *(random.permutation(matrix[:, place]) for place in copied)])
-
-        train, later = with_shadows(train), with_shadows(later)
-        model = self._boosting(train.shape[1]).fit(train, self.target[fold.train])
-        sources = [*encoder.sources_, *(f"\0{place}" for place in range(shadows))]
-        return _Fit(sources, _gains(model, train.shape[1]), self._losses(model, later, self.target[fold.valid]))
+    def _fit(self, fold: _Encoded) -> _Fit:
+        width = len(fold.sources)
+        model = self._boosting(width).fit(fold.train, fold.target)
+        gains = pd.DataFrame(_gains(model, width), columns=fold.sources).T.groupby(level=0).sum().T
+        return _Fit(gains, self._losses(model, fold.later, fold.later_target))
 
     def _boosting(self, width: int) -> HistGradientBoostingClassifier | HistGradientBoostingRegressor:
         kind = HistGradientBoostingClassifier if self.classes else HistGradientBoostingRegressor

@@ -56,12 +56,12 @@ def choose(
     """
     usable = [feature for feature in features if frame[feature.name].nunique() > 1 or _varies(frame[feature.name])]
     kinds = {feature.name: feature.kind for feature in usable}
-    judge = Judge(frame, kinds, target, folds, task)
-    beyond = judge.beyond_chance(list(kinds))
+    beyond = Judge(frame, kinds, target, folds, task).beyond_chance(list(kinds))
     progress(0.5, f"{len(usable)} candidates ranked")
     if not (beyond > 0).any():
         return [], 0.0
     ranked = _unlike(frame, kinds, _ordered(beyond))
+    judge = Judge(frame, {name: kinds[name] for name in ranked}, target, folds, task)
     most, constant = max(judge.cases // CASES, FEW), judge.constant_loss()
     judged = _shrunk(judge, ranked, deadline, progress) or [judge.judged(ranked[:UNTRIED])]
     best = _fewest([one for one in judged if len(one.shares) <= most] or [judge.judged(ranked[:most])], constant)

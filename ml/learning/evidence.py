@@ -24,9 +24,9 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.tree import DecisionTreeRegressor
 
 from ml.declaration import Prediction
-from ml.learning.baselines import baseline
+from ml.learning.baselines import Baseline, baseline
 from ml.learning.cores import in_threads
-from ml.learning.dataset import Dataset, Fold, Rows, Split, block_order, entity_hash, epoch_days, thin
+from ml.learning.dataset import Dataset, Fold, Rows, Split, block_order, entity_hash, epoch_days, split_rows, thin
 from ml.learning.encode import LARGEST, MISSING, make_encoder
 from ml.learning.scorers import predict_output
 from ml.learning.words import Texts
@@ -46,19 +46,26 @@ ALPHA = 0.01  # chance of a false alarm that a whole check of one kind may have
 
 @dataclass(frozen=True)
 class Evidence:
-    """A prediction's rows and the split that training would use.
+    """A prediction's rows, and the split that training uses.
 
     Attributes:
         dataset: every closed row.
         opened: open rows (a sample of them where there are many), whose target is unknown; may be empty.
-        split: the split of `dataset`.
         prediction: the declaration, with a metric.
     """
 
     dataset: Dataset
     opened: Dataset
-    split: Split
     prediction: Prediction
+
+    @cached_property
+    def split(self) -> Split:
+        """How the closed rows are split.
+
+        Raises:
+            DataError: they can't be.
+        """
+        return split_rows(self.dataset, self.prediction)
 
     @cached_property
     def folds(self) -> tuple[Fold, ...]:
@@ -102,10 +109,15 @@ class Evidence:
         return self.losses(np.vstack(means))
 
     @cached_property
+    def baseline(self) -> Baseline:
+        """The best naive prediction, which may know its entity's past."""
+        return baseline(self.dataset, self.split, self.prediction)
+
+    @cached_property
     def history(self) -> Array:
-        """The loss of each judged row if the best naive prediction, which may know its entity's past, is made."""
+        """The loss of each judged row if the best naive prediction is made."""
         try:
-            known = baseline(self.dataset, self.split, self.prediction).output(self.judged)
+            known = self.baseline.output(self.judged)
         except ValueError:  # a class is missing from a fold, so that the metric can't be had
             return self.naive
         if not self.dataset.classes:

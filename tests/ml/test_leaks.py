@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from sklearn import datasets
 
-from ml.learning.dataset import make_dataset, split_rows
+from ml.learning.dataset import make_dataset
 from ml.learning.evidence import Evidence
 from ml.learning.findings import Finding
 from ml.learning.leaks import find_leaks
@@ -36,7 +36,7 @@ def evidence_of(frame: pd.DataFrame) -> Evidence:
     closed = make_dataset(frame[frame["y"].notna()], plain, kinds)
     opened = make_dataset(frame[frame["y"].isna()], plain, kinds)
     prediction = declare(target="y", task=task, entity=("id",), metric=default_metric(task, closed), **timed)
-    return Evidence(closed, opened, split_rows(closed, prediction), prediction)
+    return Evidence(closed, opened, prediction)
 
 
 def leaks(frame: pd.DataFrame) -> list[Finding]:

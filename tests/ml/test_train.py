@@ -10,11 +10,12 @@ import pytest
 
 from ml.account import slice_levels
 from ml.check import check
-from ml.declaration import read_predictions
+from ml.declaration import Search, read_predictions
 from ml.project import Options, open_project
 from ml.tables import TABLES
 from ml.warehouse import opened
 from tests.ml.conftest import Place
+from tests.ml.frames import declare, weekly
 
 STATE = ("pipeline_sha256", "data_fingerprint", "manifest_sha256", "versions", "seed", "declaration_sha256")
 
@@ -80,9 +81,27 @@ def test_of_more_rows_than_memory_is_given_some_are_read(cellar: Place, monkeypa
     declared = read_predictions(project.manifest)["alcohol"]
     with opened(project, 0.0) as warehouse:
         checked = check(declared, warehouse)
-        assert checked.closed is not None
+        assert checked.evidence is not None
         levels = slice_levels(checked, warehouse)["cultivar"]
-    assert levels.astype("str").tolist() == checked.closed.features["cultivar"].tolist()
+    assert levels.astype("str").tolist() == checked.evidence.dataset.features["cultivar"].tolist()
+
+
+def test_of_more_rows_than_the_budget_has_time_for_some_entities_are_read_whole(
+    cellar: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"ROWS_PER_SECOND": 20, "ALWAYS_READ": 0, "ENOUGH_ENTITIES": 10}.items():
+        monkeypatch.setattr(f"ml.examine.{name}", value)
+    weekly(weeks=20).to_parquet(cellar.directory / "weekly.parquet")
+    cellar.sql(f"create table feat_churn as select * from '{cellar.directory}/weekly.parquet'")
+    declared = declare(relation="feat_churn", search=Search(seconds=20))
+    with opened(open_project(Options(project_dir=str(cellar.directory))), 0.0) as warehouse:
+        checked = check(declared, warehouse)
+    assert checked.evidence is not None
+    read = checked.evidence.dataset.keys["customer"].value_counts()
+    assert set(read) == {20}
+    assert len(read) < 0.6 * 60
+    (found,) = [finding.message for finding in checked.findings if finding.check == "rows"]
+    assert f"{read.sum()} of 1200 closed rows are read, dealt out by customer: " in found
 
 
 def test_a_run_in_a_git_checkout_records_its_commit(cellar: Place) -> None:
