@@ -185,10 +185,13 @@ def publish(invocation: Invocation, *, to: tuple[str, ...]) -> bool:
 @main.command()
 @click.argument("population")
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), default=120.0, help="Budget; 120 by default.")
+@click.option("--most", type=click.IntRange(min=1), default=60, help="Features to keep at most; 60 by default.")
 @click.option("--output-dir", metavar="DIR", default="models/features", help="Folder of the project to write to.")
 @click.option("--force", is_flag=True, help="Write over files that were changed since Martlet wrote them.")
 @verb(common())
-def features(invocation: Invocation, *, population: str, seconds: float, output_dir: str, force: bool) -> bool:
+def features(
+    invocation: Invocation, *, population: str, seconds: float, most: int, output_dir: str, force: bool
+) -> bool:
     """Write a feature model for POPULATION, a model of entities, as-ofs and a target, from the project's foreign keys.
 
     Example: martlet features pop_churn
@@ -204,7 +207,7 @@ def features(invocation: Invocation, *, population: str, seconds: float, output_
         report.step("features", population) as step,
         report.progress(f"features {population}") as progress,
     ):
-        found = compose(population, project.manifest, warehouse, progress, seconds)
+        found = compose(population, project.manifest, warehouse, progress, seconds, most)
         written = write_files(found, project.manifest, project, output_dir, force=force)
         step.message = found.summary
         step.details = {"files": [vars(one) | {"path": str(one.path)} for one in written], "notes": list(found.notes)}

@@ -14,7 +14,7 @@ from ml.features.peers import PEERS, beside_all, beside_peers, ratios_of
 from ml.features.population import Population
 from ml.features.propose import propose
 from ml.features.sample import Sample
-from ml.features.select import Chosen, choose
+from ml.features.select import MOST, Chosen, choose
 from ml.manifest import Manifest
 from ml.report import ProgressCallback
 from ml.warehouse import Warehouse
@@ -61,9 +61,14 @@ class Composed:
 
 
 def compose(
-    name: str, manifest: Manifest, warehouse: Warehouse, progress: ProgressCallback, seconds: float = SECONDS
+    name: str,
+    manifest: Manifest,
+    warehouse: Warehouse,
+    progress: ProgressCallback,
+    seconds: float = SECONDS,
+    most: int = MOST,
 ) -> Composed:
-    """Propose, compute and select features for a population.
+    """Propose, compute and select features for a population, no more than `most`.
 
     Raises:
         DeclarationError: the population's keys can't be read.
@@ -107,6 +112,7 @@ def compose(
         target,
         folds,
         population.task,
+        most,
         started + seconds * 0.85,
         lambda share, note: progress(0.35 + 0.6 * share, note),
     )

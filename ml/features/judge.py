@@ -38,12 +38,12 @@ class Judged:
 
     Attributes:
         shares: each feature's share of what all splits save.
-        losses: of each later row, by fold: squared errors or log losses.
+        losses: of each later row: squared errors or log losses.
         loss: their mean over the folds; of squared errors the roots of the means.
     """
 
     shares: pd.Series
-    losses: tuple[Array, ...]
+    losses: Array
     loss: float
 
 
@@ -114,7 +114,7 @@ class Judge:
         self, frame: pd.DataFrame, kinds: dict[str, str], target: Array, folds: Sequence[Fold], task: str
     ) -> None:
         """Take a column for each candidate, and its kind; the target's numbers, or positions of classes."""
-        self.target, self.classes = target, 0 if task == "regression" else int(target.max()) + 1
+        self.classes = 0 if task == "regression" else int(target.max()) + 1
         texts = Texts(frame, target, kinds, self.classes, rows=len(frame), seconds=READING)
 
         def encoded(fold: Fold) -> _Encoded:
@@ -128,11 +128,6 @@ class Judge:
             return _Encoded(matrix, known, encoder.transform(frame.iloc[fold.valid]), later, sources)
 
         self._folds = in_threads(encoded, list(folds))
-
-    @property
-    def cases(self) -> int:
-        """How many rows tell anything: those that are not of the most frequent class."""
-        return len(self.target) - (int(np.bincount(self.target.astype(np.intp)).max()) if self.classes else 0)
 
     def beyond_chance(self, names: Sequence[str]) -> pd.Series:
         """Each feature's share of the loss that splits on it save, less what as many shuffled columns might."""
@@ -166,8 +161,8 @@ class Judge:
         means = (means if self.classes else np.sqrt(means)).mean(axis=0)
         best = int(np.argmin(means))
         shares = pd.concat([fit.gains.loc[best] / (fit.gains.loc[best].sum() or 1.0) for fit in fits], axis=1)
-        losses = tuple(fit.losses[best] for fit in fits)
-        return Judged(shares.fillna(0.0).mean(axis=1), losses, float(means[best]))
+        rows = np.concatenate([fit.losses[best] for fit in fits])
+        return Judged(shares.fillna(0.0).mean(axis=1), rows, float(means[best]))
 
     def _fit(self, fold: _Encoded) -> _Fit:
         width = len(fold.sources)

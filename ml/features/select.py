@@ -11,13 +11,8 @@ from scipy.stats import rankdata
 from ml.features.candidates import Feature
 from ml.features.judge import Array, Fold, Judge, Judged
 
-SIZES = (120, 80, 40, 20, 10, 5, 2, 1)  # numbers of features that are tried
-UNTRIED = 40  # features, if there is no time to try
-# Shares of a constant's loss, and of what the best features save of that, that more features must save.
-ENOUGH, ENOUGH_OF_GAIN = 0.0035, 0.05
-# Rows beyond the most frequent class for each feature, as fewer tell one from another by chance (Peduzzi et al., "A
-# simulation study of the number of events per variable in logistic regression analysis", 1996).
-CASES, FEW = 10, 5  # so many features may be kept of however few rows
+RANKED = (120, 80)  # numbers of features that are ranked anew before fewer are kept
+MOST = 60  # features to keep, as many as people write by hand
 ALIKE = 0.98  # rank correlation from which on two features say the same
 COMPARED = 4_000  # rows that correlations are computed on
 
@@ -36,6 +31,7 @@ def choose(
     target: Array,
     folds: Sequence[Fold],
     task: str,
+    most: int,
     deadline: float,
     progress: Callable[[float, str], None],
 ) -> tuple[list[Chosen], float]:
@@ -47,6 +43,7 @@ def choose(
         target: numbers, or positions of classes.
         folds: see `judge.make_folds`.
         task: classification or regression.
+        most: features to keep at most.
         deadline: by `time.monotonic`; no further number of features is tried after it.
         progress: told the share that is done.
 
@@ -62,43 +59,45 @@ def choose(
         return [], 0.0
     ranked = _unlike(frame, kinds, _ordered(beyond))
     judge = Judge(frame, {name: kinds[name] for name in ranked}, target, folds, task)
-    most, constant = max(judge.cases // CASES, FEW), judge.constant_loss()
-    judged = _shrunk(judge, ranked, deadline, progress) or [judge.judged(ranked[:UNTRIED])]
-    best = _fewest([one for one in judged if len(one.shares) <= most] or [judge.judged(ranked[:most])], constant)
-    # Few say what they tell undiluted: what gains no more than chance among them is not missed.
-    beyond = judge.beyond_chance(list(best.shares.index))
-    if 0 < (beyond > 0).sum() < len(beyond):
-        best = _fewest([best, judge.judged(_ordered(beyond[beyond > 0]))], constant)
+    best = _most(_shrunk(judge, ranked, most, deadline, progress))
     by_name = {feature.name: feature for feature in usable}
     found = [Chosen(by_name[name], float(best.shares[name])) for name in _ordered(best.shares[best.shares > 0])]
-    return found, 1 - best.loss / (constant or 1.0)
+    return found, 1 - best.loss / (judge.constant_loss() or 1.0)
 
 
 def _shrunk(
-    judge: Judge, ranked: Sequence[str], deadline: float, progress: Callable[[float, str], None]
+    judge: Judge, ranked: Sequence[str], most: int, deadline: float, progress: Callable[[float, str], None]
 ) -> list[Judged]:
-    """Ever fewer features, the most first, as long as there is time.
+    """At most so many features, then a quarter of them and so on, as long as there is time.
 
     What says the same as others shares its gain with them: without the weakest, the others are ranked anew (recursive
     feature elimination: Guyon et al., "Gene selection for cancer classification", 2002).
     """
+    for size in RANKED:
+        if most < min(size, len(ranked)) and time.monotonic() < deadline:
+            ranked = _ordered(judge.judged(ranked[:size]).shares)
     judged: list[Judged] = []
-    for done, size in enumerate(SIZES):
-        if judged and len(ranked) <= size:
-            continue
-        if time.monotonic() > deadline:
-            break
+    size = min(most, len(ranked))
+    while size and (not judged or time.monotonic() < deadline):
         judged.append(judge.judged(ranked[:size]))
         ranked = _ordered(judged[-1].shares)
-        progress(0.5 + 0.45 * (done + 1) / len(SIZES), f"{len(ranked)} features, loss {judged[-1].loss:.4g}")
+        progress(1 - 0.5 * size / most, f"{size} features, loss {judged[-1].loss:.4g}")
+        size //= 4
     return judged
 
 
-def _fewest(judged: Sequence[Judged], constant: float) -> Judged:
-    """The fewest features that are hardly worse than the best number of them; `constant` is the loss without any."""
-    least = min(one.loss for one in judged)
-    worse = min(ENOUGH * constant, ENOUGH_OF_GAIN * max(constant - least, 0.0))
-    return min((one for one in judged if one.loss <= least + worse), key=lambda one: len(one.shares))
+def _most(judged: Sequence[Judged]) -> Judged:
+    """The most features that are not worse than the best number of them beyond chance: by two standard errors.
+
+    What a boosting on its own can't use, a blend of estimators can: of few rows, more features were always better.
+    """
+    best = min(judged, key=lambda one: one.loss)
+
+    def is_worse(one: Judged) -> bool:
+        more = one.losses - best.losses
+        return bool(more.mean() > 2 * more.std() / np.sqrt(len(more)))
+
+    return max((one for one in judged if one is best or not is_worse(one)), key=lambda one: len(one.shares))
 
 
 def _ordered(worth: pd.Series) -> list[str]:
@@ -127,6 +126,6 @@ def _unlike(frame: pd.DataFrame, kinds: dict[str, str], names: Sequence[str]) ->
         if not ranks or np.abs(np.stack(ranks) @ centred).max() < ALIKE:
             kept.append(name)
             ranks.append(centred)
-        if len(kept) == SIZES[0]:
+        if len(kept) == RANKED[0]:
             break
     return kept

@@ -43,7 +43,7 @@ def _written_clinic(_built_clinic: Path, tmp_path_factory: pytest.TempPathFactor
     shutil.copytree(_built_clinic, directory)
     rules = (ROOT / ".sqlfluff").read_text().splitlines(keepends=True)
     (directory / ".sqlfluff").write_text("".join(line for line in rules if "_path" not in line))
-    result = place(directory).martlet("features", "pop_return", "--seconds", "60")
+    result = place(directory).martlet("features", "pop_return", "--most", "15")
     assert result.exit_code == 0, result.output
     return directory
 
@@ -327,19 +327,19 @@ def test_what_the_analyst_changed_is_kept(written: Place) -> None:
     theirs = path.read_text()
     mine = theirs.replace("select * from features", "select * from features where true")
     path.write_text(mine)
-    kept = written.martlet("features", "pop_return", "--seconds", "60")
+    kept = written.martlet("features", "pop_return", "--most", "15")
     assert kept.exit_code == 1
     assert kept.output.count("unchanged") == 1, "of the YAML, which nobody has changed, and which comes out the same"
     assert "-select * from features where true" in kept.output
     assert path.read_text() == mine
-    forced = written.martlet("features", "pop_return", "--seconds", "60", "--force")
+    forced = written.martlet("features", "pop_return", "--most", "15", "--force")
     assert forced.exit_code == 0
     assert path.read_text() == theirs
 
 
 def test_another_folder_and_a_taken_name(clinic: Place) -> None:
     folder = clinic.directory / "models" / "mine"
-    result = clinic.martlet("features", "pop_return", "--seconds", "60", "--output-dir", "models/mine")
+    result = clinic.martlet("features", "pop_return", "--most", "15", "--output-dir", "models/mine")
     assert result.exit_code == 0, result.output
     assert sorted(path.name for path in folder.iterdir()) == ["feat_return.sql", "feat_return.yml"]
     text = (folder / "feat_return.yml").read_text()
