@@ -67,7 +67,7 @@ class Account:
 
 
 def slice_levels(checked: Checked, warehouse: Warehouse) -> pd.DataFrame:
-    """The slice columns of the closed rows that training reads, in their order.
+    """The slice columns, of which there is one at least, of the closed rows that training reads, in their order.
 
     They may be columns that are no features, such as a protected attribute.
 
@@ -82,9 +82,8 @@ def slice_levels(checked: Checked, warehouse: Warehouse) -> pd.DataFrame:
                 f"{prediction.path}: exposure '{prediction.name}': 'slices' names '{name}', which is a "
                 f"{known[name].kind} ({known[name].type}). Give {prediction.feature_model} a text column of its levels."
             )
-    names = ", ".join(warehouse.quote(name) for name in prediction.slices or prediction.entity[:1])
-    frame = warehouse.query(f"select {names} {closed_rows(checked, warehouse)}")
-    return frame[list(prediction.slices)]
+    names = ", ".join(warehouse.quote(name) for name in prediction.slices)
+    return warehouse.query(f"select {names} {closed_rows(checked, warehouse)}")
 
 
 def require_two_classes(prediction: Prediction, dataset: Dataset) -> None:

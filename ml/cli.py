@@ -185,7 +185,7 @@ def publish(invocation: Invocation, *, to: tuple[str, ...]) -> bool:
 @main.command()
 @click.argument("population")
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), default=120.0, help="Budget; 120 by default.")
-@click.option("--most", type=click.IntRange(min=1), default=60, help="Features to keep at most; 60 by default.")
+@click.option("--most", type=click.IntRange(1, 120), default=60, help="Features to keep at most; 60 by default.")
 @click.option("--output-dir", metavar="DIR", default="models/features", help="Folder of the project to write to.")
 @click.option("--force", is_flag=True, help="Write over files that were changed since Martlet wrote them.")
 @verb(common())

@@ -121,7 +121,8 @@ def train(
     checked = check(prediction, warehouse)
     record_check(checked, warehouse)
     checked.require(force=force)
-    levels, evidence = slice_levels(checked, warehouse), checked.evidence or read_evidence(checked, warehouse)
+    evidence = checked.evidence or read_evidence(checked, warehouse)
+    levels = slice_levels(checked, warehouse) if prediction.slices else evidence.dataset.keys[[]]
     require_two_classes(prediction, evidence.dataset)
     budget.cells = evidence.dataset.features.size
     tried = _try(evidence, progress, budget)

@@ -139,10 +139,19 @@ class Lineage:
             f"select 1 from {self.relation(unique_id)} as held where {alike} "
             f"and abs(epoch(held.{quote(clock)}) - epoch(asked.{quote(population.as_of)})) <= {near}"
             ") then 1 end) as held from ("
-            f"select * from {population.relation} where {quote(population.target)} is not null limit {COMPARED}"
-            ") as asked"
+            f"select * from {population.relation} as rows where {self._is_compared(unique_id, population)}) as asked"
         ).iloc[0]
         return bool(row["held"] >= MOSTLY * row["asked"])
+
+    def _is_compared(self, unique_id: str, population: Population) -> str:
+        """SQL that is true of some closed rows of a population, none of them before the first row of a table."""
+        quote, relation, clock = self.warehouse.quote, self.relation(unique_id), self.clock(unique_id)
+        target, as_of = quote(population.target), quote(population.as_of)
+        later = f"epoch({as_of}) >= (select min(epoch({quote(str(clock))})) from {relation})"
+        counted = f"select count(*) as closed from {population.relation} where {target} is not null and {later}"
+        one_in = max(round(self.warehouse.query(counted)["closed"][0] / COMPARED), 1)
+        some = f" and {self.warehouse.one_in(one_in, population.keys)}" if one_in > 1 else ""
+        return f"{target} is not null and {later}{some}"
 
     def share_alike(self, own: ForeignKey, below: ForeignKey, above: tuple[str, ...]) -> float:
         """The share of a table's rows whose own key is that which their parent, reached by `below`, holds in `above`.

@@ -433,12 +433,19 @@ FIRST = """\
 select patient_id, cast(visited_at as date) as as_of_date, cast(max(cost) as float) as cost
 from {{ ref('visits') }} group by all
 """
+EARLIER = """
+union all
+select patient_id, cast(day as date) as as_of_date, cast(patient_id as float) as cost
+from {{ ref('patients') }}
+cross join generate_series(date '2001-01-01', date '2002-12-31', interval 7 day) as days (day)
+"""
 
 
 @pytest.mark.parametrize(
     ("sql", "entity", "days"),
     [
         (MEANS, "patient_id", 0),
+        (FIRST + EARLIER, "patient_id", 60),  # most rows are older than the table: they tell nothing
         (FIRST, "patient_id", 60),  # the day's own cost, in another type
         (ANSWERS.format("cost"), "visit_id", 60),
         (ANSWERS.format("round(cost / 7)"), "visit_id", 60),  # it can't be recognised, but a row is an entity
