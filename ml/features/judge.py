@@ -108,7 +108,7 @@ def make_folds(as_of: pd.Series, horizon: pd.Timedelta, entities: pd.DataFrame) 
 
 
 class Judge:
-    """Fits quick boostings on the folds, which are encoded once."""
+    """Fits quick boostings on the folds, which are encoded once; `texts` names the free texts."""
 
     def __init__(
         self, frame: pd.DataFrame, kinds: dict[str, str], target: Array, folds: Sequence[Fold], task: str
@@ -127,6 +127,7 @@ class Judge:
             sources = np.array(encoder.sources_, dtype=object)
             return _Encoded(matrix, known, encoder.transform(frame.iloc[fold.valid]), later, sources)
 
+        self.texts = texts.names
         self._folds = in_threads(encoded, list(folds))
 
     def beyond_chance(self, names: Sequence[str]) -> pd.Series:

@@ -53,11 +53,10 @@ def choose(
     """
     usable = [feature for feature in features if frame[feature.name].nunique() > 1 or _varies(frame[feature.name])]
     kinds = {feature.name: feature.kind for feature in usable}
-    beyond = Judge(frame, kinds, target, folds, task).beyond_chance(list(kinds))
+    ranked = _ranked(frame, kinds, target, folds, task)
     progress(0.5, f"{len(usable)} candidates ranked")
-    if not (beyond > 0).any():
+    if not ranked:
         return [], 0.0
-    ranked = _unlike(frame, kinds, _ordered(beyond))
     judge = Judge(frame, {name: kinds[name] for name in ranked}, target, folds, task)
     best = _most(_shrunk(judge, ranked, most, deadline, progress))
     by_name = {feature.name: feature for feature in usable}
@@ -65,10 +64,22 @@ def choose(
     return found, 1 - best.loss / (judge.constant_loss() or 1.0)
 
 
+def _ranked(frame: pd.DataFrame, kinds: dict[str, str], target: Array, folds: Sequence[Fold], task: str) -> list[str]:
+    """The names of what is unlike the others, the worthiest first; none if nothing tells more than chance.
+
+    A free text becomes so many numbers that it has to tell more than chance itself.
+    """
+    judge = Judge(frame, kinds, target, folds, task)
+    beyond = judge.beyond_chance(list(kinds))
+    if not (beyond > 0).any():
+        return []
+    return _unlike(frame, kinds, [name for name in _ordered(beyond) if beyond[name] > 0 or name not in judge.texts])
+
+
 def _shrunk(
     judge: Judge, ranked: Sequence[str], most: int, deadline: float, progress: Callable[[float, str], None]
 ) -> list[Judged]:
-    """At most so many features, then a quarter of them and so on, as long as there is time.
+    """At most so many features, then a quarter of them and so on down to one, as long as there is time.
 
     What says the same as others shares its gain with them: without the weakest, the others are ranked anew (recursive
     feature elimination: Guyon et al., "Gene selection for cancer classification", 2002).
@@ -82,7 +93,7 @@ def _shrunk(
         judged.append(judge.judged(ranked[:size]))
         ranked = _ordered(judged[-1].shares)
         progress(1 - 0.5 * size / most, f"{size} features, loss {judged[-1].loss:.4g}")
-        size //= 4
+        size = max(size // 4, 1) if size > 1 else 0
     return judged
 
 

@@ -194,7 +194,7 @@ def test_a_telling_text_is_chosen_as_a_feature_and_an_idle_one_is_not() -> None:
     ]
     folds = make_folds(frame["as_of"], pd.Timedelta(0), frame[["customer"]])
     target = frame["churned"].to_numpy(np.float64)
-    chosen, gain = choose(frame, features, target, folds, "classification", np.inf, lambda _share, _note: None)
+    chosen, gain = choose(frame, features, target, folds, "classification", 60, np.inf, lambda _share, _note: None)
     assert [one.feature.name for one in chosen] == ["letter"]
     assert gain > 0.5
 
