@@ -205,16 +205,16 @@ def closed_rows(checked: Checked, warehouse: Warehouse) -> str:
 
 def _opened(checked: Checked, warehouse: Warehouse) -> Dataset:
     """Open rows: all, or about `OPEN_ROWS` of them."""
-    one_in = max(round(checked.open_rows / OPEN_ROWS), 1)
+    one_in = round(checked.open_rows / OPEN_ROWS)
     return _read(checked, warehouse, _rows(checked, warehouse, "is null", one_in, checked.prediction.keys))
 
 
 def _rows(checked: Checked, warehouse: Warehouse, target: str, one_in: int, dealt_by: Sequence[str]) -> str:
     """Rows whose target is null or not, or one in so many of them, dealt out by some columns; ordered by their keys."""
     prediction = checked.prediction
-    some = f" and {warehouse.one_in(one_in, dealt_by)}" if one_in > 1 else ""
+    wanted = f"{warehouse.quote(prediction.target)} {target} and {warehouse.one_in(one_in, dealt_by)}"
     order = ", ".join(warehouse.quote(key) for key in prediction.keys)
-    return f"from {prediction.relation} where {warehouse.quote(prediction.target)} {target}{some} order by {order}"
+    return f"from {prediction.relation} where {wanted} order by {order}"
 
 
 def _read(checked: Checked, warehouse: Warehouse, rows: str) -> Dataset:

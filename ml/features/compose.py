@@ -8,7 +8,7 @@ from datetime import timedelta
 import pandas as pd
 
 from ml.errors import DataError
-from ml.features.candidates import Feature
+from ml.features.feature import Feature
 from ml.features.judge import make_folds
 from ml.features.peers import PEERS, beside_all, beside_peers, ratios_of
 from ml.features.population import Population

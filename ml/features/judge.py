@@ -66,12 +66,16 @@ class _Encoded:
     def only(self, names: Sequence[str]) -> "_Encoded":
         """With the columns of these features."""
         kept = np.isin(self.sources, list(names))
+        if kept.all():
+            return self
         if not kept.any():
             return self.nothing(self.target, self.later_target)
         return replace(self, train=self.train[:, kept], later=self.later[:, kept], sources=self.sources[kept])
 
     def with_shadows(self, count: int) -> "_Encoded":
         """With copies of some columns, shuffled; their sources begin with a null character."""
+        if not count:
+            return self
         random = np.random.default_rng(0)
         copied = random.integers(len(self.sources), size=count)
         train, later = (

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from ml.features.candidates import Feature, latest
+from ml.features.aggregates import latest
+from ml.features.feature import Feature
 from ml.features.graph import Graph
 from ml.features.keys import ForeignKey
 from ml.features.measures import Measure, measures

@@ -5,48 +5,80 @@ from collections.abc import Sequence
 from ml.features.names import identifier
 
 INDENT = "    "
-WIDEST = 100
+FURTHER = f"\n{INDENT}"
+WIDEST = 100  # with the indents around it at most 120
 
 
 def select(lines: Sequence[str]) -> str:
     """A select with an expression on each line."""
-    return "select\n" + ",\n".join(INDENT + _wrapped(line) for line in lines)
-
-
-def _wrapped(line: str) -> str:
-    """A long expression, continued on lines of its own."""
-    for operator in (" / nullif(", " over (", " then ", " - power(", " as "):
-        line = "\n".join(_broken(part, operator) for part in line.split("\n"))
-    return line
-
-
-def _broken(line: str, operator: str) -> str:
-    if len(line) <= WIDEST or operator not in line:
-        return line
-    head, _, tail = line.rpartition(operator)
-    return f"{head}\n{INDENT * 2}{operator.lstrip()}{tail}"
+    return "select\n" + ",\n".join(map(indented, lines))
 
 
 def as_named(sql: str, name: str) -> str:
-    """An expression under a name, which a plain column has already."""
-    return sql if sql.endswith(f".{identifier(name)}") and " " not in sql else f"{sql} as {identifier(name)}"
+    """An expression under a name, which a plain column has already; on a line of its own after a long one."""
+    if sql.endswith(f".{identifier(name)}") and " " not in sql:
+        return sql
+    *_, last = f"{sql} as {identifier(name)}".split("\n")
+    return f"{sql}{' ' if _fits(last) else FURTHER}as {identifier(name)}"
+
+
+def case(condition: str, value: str) -> str:
+    """A value where a condition holds, else null."""
+    short = f"case when {condition} then {value} end"
+    return short if _fits(short) else f"case{FURTHER}when {condition}{FURTHER}{INDENT}then {value}\nend"
+
+
+def call(function: str, *arguments: str) -> str:
+    """A call of a function; long arguments stand on lines of their own."""
+    short = f"{function}({', '.join(arguments)})"
+    lines = ",\n".join(arguments)
+    return short if _fits(short) else f"{function}(\n{indented(lines)}\n)"
+
+
+def as_double(sql: str) -> str:
+    """A number as a floating-point one."""
+    short = f"cast({sql} as double)"
+    return short if _fits(short) else f"cast(\n{indented(sql)}{FURTHER}as double\n)"
+
+
+def difference(one: str, other: str) -> str:
+    """What one is more than another, in brackets."""
+    short = f"({one} - {other})"
+    return short if _fits(short) else f"({FURTHER}{one}{FURTHER}- {other}\n)"
+
+
+def mean_over(sql: str, key: str) -> str:
+    """The mean over all rows of a key."""
+    short = f"avg({sql}) over (partition by {key})"
+    return short if _fits(short) else f"avg({sql}){FURTHER}over (partition by {key})"
+
+
+def ratio(above: str, below: str) -> str:
+    """A ratio, null where what it is divided by is 0."""
+    under = call("nullif", below, "0")
+    short = f"{above} / {under}"
+    return short if _fits(short) else f"{above}\n/ {under}"
+
+
+def _fits(text: str) -> bool:
+    return "\n" not in text and len(text) <= WIDEST
 
 
 def where(conditions: Sequence[str]) -> str:
     """A filter; several conditions stand on lines of their own."""
-    return "where " + conditions[0] if len(conditions) == 1 else f"where\n{INDENT}" + f"\n{INDENT}and ".join(conditions)
+    return "where " + conditions[0] if len(conditions) == 1 else f"where{FURTHER}" + f"{FURTHER}and ".join(conditions)
 
 
 def join(start: str, conditions: Sequence[str]) -> str:
     """A join, such as `left join a as b`, and what it holds on."""
     if len(conditions) == 1:
-        return f"{start}\n{INDENT}on {conditions[0]}"
-    return f"{start}\n{INDENT}on\n{INDENT * 2}" + f"\n{INDENT * 2}and ".join(conditions)
+        return f"{start}{FURTHER}on {conditions[0]}"
+    return f"{start}{FURTHER}on{FURTHER}{INDENT}" + f"{FURTHER}{INDENT}and ".join(conditions)
 
 
 def clauses(word: str, texts: Sequence[str]) -> list[str]:
     """A clause of several parts, such as `window`; none if it has none."""
-    return [f"{word}\n{INDENT}" + f",\n{INDENT}".join(texts)] if texts else []
+    return [f"{word}{FURTHER}" + f",{FURTHER}".join(texts)] if texts else []
 
 
 def indented(text: str) -> str:

@@ -149,9 +149,8 @@ class Lineage:
         target, as_of = quote(population.target), quote(population.as_of)
         later = f"epoch({as_of}) >= (select min(epoch({quote(str(clock))})) from {relation})"
         counted = f"select count(*) as closed from {population.relation} where {target} is not null and {later}"
-        one_in = max(round(self.warehouse.query(counted)["closed"][0] / COMPARED), 1)
-        some = f" and {self.warehouse.one_in(one_in, population.keys)}" if one_in > 1 else ""
-        return f"{target} is not null and {later}{some}"
+        one_in = round(self.warehouse.query(counted)["closed"][0] / COMPARED)
+        return f"{target} is not null and {later} and {self.warehouse.one_in(one_in, population.keys)}"
 
     def share_alike(self, own: ForeignKey, below: ForeignKey, above: tuple[str, ...]) -> float:
         """The share of a table's rows whose own key is that which their parent, reached by `below`, holds in `above`.

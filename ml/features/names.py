@@ -1,11 +1,6 @@
 """Names and literals in SQL."""
 
 import re
-from dataclasses import replace
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from ml.features.candidates import Feature
 
 SIMPLE = re.compile(r"[a-z_][a-z0-9_]*")
 # Words that DuckDB or Spark reserve.
@@ -18,7 +13,6 @@ RESERVED = re.compile(
     r"some|summarize|symmetric|table|then|time|to|trailing|true|union|unique|unpivot|user|using|values|"
     r"variadic|when|where|window|with"
 )
-LONGEST = 63
 # Columns whose name says that they number things: id, store_id, storeId, StoreID.
 NUMBERING = re.compile(r"(?i:id|.*_id)|.*[a-z0-9]I[dD]|.*_?(?i:uuid|guid)")
 
@@ -41,18 +35,3 @@ def free(name: str, taken: set[str]) -> str:
         name += "_"
     taken.add(name.lower())
     return name
-
-
-def unique(feature: "Feature", taken: set[str]) -> "Feature":
-    """The feature under a name of its own: simple, not too long, not taken by another (case does not count)."""
-    plain = re.sub(r"[^a-z0-9_]+", "_", feature.name.lower()).strip("_") or "feature"
-    plain = plain if plain[0].isalpha() else f"f_{plain}"
-    if feature.view is None and feature.expression == f"keyed.{identifier(feature.name)}":
-        return feature  # the population's own column keeps its name
-    name, number = plain[:LONGEST], 1
-    while name in taken:
-        number += 1
-        ending = f"_{number}"
-        name = plain[: LONGEST - len(ending)] + ending
-    taken.add(name)
-    return replace(feature, name=name)

@@ -6,8 +6,9 @@ from itertools import groupby
 import numpy as np
 import pandas as pd
 
-from ml.features.candidates import Feature
-from ml.features.names import identifier, unique
+from ml.features.feature import Feature, unique
+from ml.features.layout import mean_over, ratio
+from ml.features.names import identifier
 from ml.features.paths import View
 
 MOST = 150  # ratios of each kind
@@ -29,14 +30,14 @@ def beside_peers(found: Sequence[Feature], taken: set[str]) -> list[Feature]:
             ratios.append(
                 Feature(
                     name=f"{own.name}_beside_{'_'.join(by)}",
-                    expression=f"{joined(own)} / nullif({joined(peers)}, 0)",
+                    expression=ratio(joined(own), joined(peers)),
                     kind="number",
                     description=f"{own.description.rstrip('.')}, as a multiple of the same by {' and '.join(by)}.",
                     path=f"{own.path} and {peers.path}",
                     parts=(own, peers),
                 )
             )
-    return [unique(ratio, taken) for ratio in ratios[:MOST]]
+    return [unique(one, taken) for one in ratios[:MOST]]
 
 
 def beside_all(found: Sequence[Feature], as_of: str, taken: set[str]) -> list[Feature]:
@@ -48,7 +49,7 @@ def beside_all(found: Sequence[Feature], as_of: str, taken: set[str]) -> list[Fe
     ratios = [
         Feature(
             name=f"{own.name}_beside_all",
-            expression=f"{joined(own)} / nullif(avg({joined(own)}) over (partition by {moment}), 0)",
+            expression=ratio(joined(own), mean_over(joined(own), moment)),
             kind="number",
             description=f"{own.description.rstrip('.')}, as a multiple of the mean of all rows of the as-of.",
             path=own.path,
@@ -57,17 +58,17 @@ def beside_all(found: Sequence[Feature], as_of: str, taken: set[str]) -> list[Fe
         for own in found
         if own.amount_of and _view(own).is_near
     ]
-    return [unique(ratio, taken) for ratio in ratios[:MOST]]
+    return [unique(one, taken) for one in ratios[:MOST]]
 
 
 def ratios_of(frame: pd.DataFrame, ratios: Sequence[Feature], as_of: str) -> pd.DataFrame:
     """What the expressions of ratios say, of a frame that holds their parts and the as-of."""
     found = {}
-    for ratio in ratios:
-        own = frame[ratio.parts[0].name].astype(np.float64)
-        is_of_all = len(ratio.parts) == 1
-        peers = own.groupby(frame[as_of]).transform("mean") if is_of_all else frame[ratio.parts[1].name]
-        found[ratio.name] = own / peers.where(peers != 0)
+    for one in ratios:
+        own = frame[one.parts[0].name].astype(np.float64)
+        is_of_all = len(one.parts) == 1
+        peers = own.groupby(frame[as_of]).transform("mean") if is_of_all else frame[one.parts[1].name]
+        found[one.name] = own / peers.where(peers != 0)
     return pd.DataFrame(found, index=frame.index)
 
 

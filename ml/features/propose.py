@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pandas as pd
 
-from ml.features.candidates import Feature, candidates
+from ml.features.candidates import candidates
+from ml.features.feature import Feature
 from ml.features.graph import Graph, Table, inferred_keys, read_graph
 from ml.features.latest import follow_latest
 from ml.features.paths import Paths, View, find_paths

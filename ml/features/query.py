@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ml.features.candidates import Feature, Running
+from ml.features.feature import Feature, Running
 from ml.features.graph import Graph, Table
 from ml.features.keys import equal
 from ml.features.latest import latest_key
-from ml.features.layout import as_named, clauses, indented, join, select, where
+from ml.features.layout import as_named, case, clauses, indented, join, select, where
 from ml.features.measures import first_of, measures
 from ml.features.names import identifier
 from ml.features.paths import Anchor, EventColumn, Parent, Paths, View, named, short
@@ -115,7 +115,7 @@ class Writer:
             via = rows if parent.via == "population" else identifier(parent.via)
             conditions = self._same_key(parent, via)
             if parent.table.clock:
-                conditions.append(f"{self._moment(parent.table, parent.alias)} < {as_of}")
+                conditions.append(f"{as_of} > {self._moment(parent.table, parent.alias)}")
             if parent.table.is_history:
                 until = f"{alias}.dbt_valid_to"
                 conditions.append(
@@ -169,9 +169,9 @@ class Writer:
         name = view.steps
         keys = _keys(view)
         events = self._own_events(view, keys, needs) if view.is_own else self._events(view, keys, needs)
-        instants = [*keys, "at_", *(f"{one.gathered} as {identifier(one.name)}" for one in needs)]
+        instants = [*keys, "at_", *(as_named(one.gathered, one.name) for one in needs)]
         grouped = ", ".join([*keys, "at_"])
-        running = [*keys, "at_", *(f"{one.running} as {identifier(one.name)}" for one in needs)]
+        running = [*keys, "at_", *(as_named(one.running, one.name) for one in needs)]
         by = f"partition by {', '.join(keys)} order by at_"
         frames = {"so_far": f"so_far as ({by} rows unbounded preceding)"}
         for one in needs:
@@ -195,8 +195,8 @@ class Writer:
         as_of = _timestamp(f"events.{identifier(population.as_of)}", population.columns[population.as_of])
         known = f"{as_of} + {window(int(population.horizon.total_seconds())).sql} - interval 1 microsecond"
         columns = [column.sql for column in view.columns]
-        lines = [f"{column} as {key}" for column, key in zip(columns, keys, strict=True)]
-        lines += [f"{known} as at_", *self._measured(view, needs, columns, known)]
+        lines = [as_named(column, key) for column, key in zip(columns, keys, strict=True)]
+        lines += [as_named(known, "at_"), *self._measured(view, needs, columns, known)]
         return f"{select(lines)}\nfrom population as events\nwhere events.{identifier(population.target)} is not null"
 
     def _measured(self, view: View, needs: Sequence[Running], keys: Sequence[str], moment: str) -> Iterator[str]:
@@ -205,7 +205,7 @@ class Writer:
         for one in measures(self.population, view, self.graph, self.values):
             if f"({first_of(one)})" in text:
                 number = f"row_number() over (partition by {', '.join([*keys, one.sql])} order by {moment})"
-                yield f"case when {number} = 1 then {one.sql} end as {first_of(one)}"
+                yield as_named(case(f"{number} = 1", one.sql), f"first_{one.name}")
             if _reads(text, identifier(one.name)):
                 yield as_named(one.sql, one.name)
 
@@ -214,8 +214,8 @@ class Writer:
         columns = [self._key_cast(view, column, wanted) for column, wanted in pairs]
         clocks = [self._moment(view.table_of(clock.alias), clock.alias, clock.name) for clock in view.clocks]
         moment = clocks[0] if len(clocks) == 1 else f"greatest({', '.join(clocks)})"
-        lines = [f"{column} as {key}" for column, key in zip(columns, keys, strict=True)]
-        lines += [f"{moment} as at_", *self._measured(view, needs, columns, moment)]
+        lines = [as_named(column, key) for column, key in zip(columns, keys, strict=True)]
+        lines += [as_named(moment, "at_"), *self._measured(view, needs, columns, moment)]
         sources = [f"from {self._import(view.table)} as events"]
         read = "\n".join(lines)
         for parent in view.parents:
@@ -224,7 +224,7 @@ class Writer:
                 continue
             conditions = self._same_key(parent, "events")
             if parent.table.clock and all(clock.alias != parent.alias for clock in view.clocks):
-                conditions.append(f"{self._moment(parent.table, parent.alias)} <= {moment}")
+                conditions.append(f"{moment} >= {self._moment(parent.table, parent.alias)}")
             sources.append(join(f"left join {self._aliased(parent)}", conditions))
         present = [f"{column} is not null" for column in [*columns, *(clock.sql for clock in view.clocks)]]
         if self.wanted:

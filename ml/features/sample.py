@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ml.errors import DataError
-from ml.features.candidates import Feature
+from ml.features.feature import Feature
 from ml.features.judge import Array
 from ml.features.population import Population
 from ml.features.propose import Proposed
@@ -74,9 +74,8 @@ class Sample:
 
     def _writer(self, closed: int) -> Writer:
         quote, population = self.warehouse.quote, self.population
-        share = max(1, round(closed / self.rows))
-        some = f" and {self.warehouse.one_in(share, population.keys)}" if share > 1 else ""
-        wanted = f"select * from population where {quote(population.target)} is not null{some}"
+        some = self.warehouse.one_in(round(closed / self.rows), population.keys)
+        wanted = f"select * from population where {quote(population.target)} is not null and {some}"
         return self.proposed.writer(lambda table: table.relation, wanted)
 
     def _count(self) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from ml.features.candidates import Feature
+from ml.features.feature import Feature
 from ml.features.judge import Array, Fold, Judge, Judged
 
 RANKED = (120, 80)  # numbers of features that are ranked anew before fewer are kept

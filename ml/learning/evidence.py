@@ -97,15 +97,15 @@ class Evidence:
         """The free texts among the features."""
         return Texts.of(self.dataset, rows=LEARN_ROWS, seconds=SECONDS)
 
-    @cached_property
-    def targets(self) -> Array:
-        """(rows, 1) values or (rows, classes) ones and zeros of all closed rows."""
-        return as_matrix(self.dataset.known_target, len(self.dataset.classes))
+    def targets(self, rows: Rows) -> Array:
+        """(rows, 1) values or (rows, classes) ones and zeros of some closed rows."""
+        target, classes = self.dataset.known_target[rows, None], len(self.dataset.classes)
+        return (target == np.arange(classes)).astype(np.float64) if classes else target
 
     @cached_property
     def naive(self) -> Array:
         """The loss of each judged row if the mean of the learning rows is said of all."""
-        means = [np.tile(self.targets[learn].mean(axis=0), (len(judge), 1)) for learn, judge in self.folds]
+        means = [np.tile(self.targets(learn).mean(axis=0), (len(judge), 1)) for learn, judge in self.folds]
         return self.losses(np.vstack(means))
 
     @cached_property
@@ -155,7 +155,7 @@ class Evidence:
 
     def losses(self, outputs: Array) -> Array:
         """Squared error or Brier score of each judged row."""
-        total: Array = ((outputs - self.targets[self.judged]) ** 2).sum(axis=1)
+        total: Array = ((outputs - self.targets(self.judged)) ** 2).sum(axis=1)
         return total
 
     def skill(self, losses: Array) -> float:
@@ -205,7 +205,7 @@ class Evidence:
             words = self.texts.learn(learn, names)
             fitted = _pipeline(kind, kinds, task, classes).fit(features.iloc[learn], y, featureencoder__words=words)
         except ValueError:  # no feature varies in these rows, or they hold one class only
-            return np.tile(self.targets[learn].mean(axis=0), (len(judge), 1))
+            return np.tile(self.targets(learn).mean(axis=0), (len(judge), 1))
         given = predict_output(fitted, features.iloc[judge], task, classes)
         if not classes:
             return given[:, None]
@@ -217,7 +217,7 @@ class Evidence:
             return self.outputs([name])
         column = self.dataset.features[name]
         if self.dataset.kinds[name] == "category":
-            return level_outputs(column.fillna(MISSING).to_numpy(object), self.targets, self.folds)
+            return self.level_outputs(column.fillna(MISSING).to_numpy(object))
         return self.number_outputs(as_number(column))
 
     def number_outputs(self, values: Array) -> Array:
@@ -228,17 +228,21 @@ class Evidence:
         column = values[:, None]
         tried = []
         for shape in shapes:
-            parts = [shape.fit(column[rows], self.targets[rows]).predict(column[judge]) for rows, judge in self.folds]
+            parts = [shape.fit(column[rows], self.targets(rows)).predict(column[judge]) for rows, judge in self.folds]
             tried.append(np.concatenate(parts).reshape(len(self.judged), -1))
         return min(tried, key=lambda outputs: float(self.losses(outputs).mean()))
 
-
-def as_matrix(target: Array, classes: int) -> Array:
-    """(n, 1) values, or (n, classes) ones and zeros."""
-    if not classes:
-        return target[:, None]
-    ones: Array = (target[:, None] == np.arange(classes)).astype(np.float64)
-    return ones
+    def level_outputs(self, levels: NDArray[np.object_]) -> Array:
+        """The mean target of each judged row's level among the learning rows, shrunk to the overall mean by one row."""
+        codes = pd.factorize(levels)[0]
+        count = int(codes.max()) + 1
+        parts = []
+        for learn, judge in self.folds:
+            known = self.targets(learn)
+            rows = np.bincount(codes[learn], minlength=count)[:, None]
+            sums = np.column_stack([np.bincount(codes[learn], column, minlength=count) for column in known.T])
+            parts.append(((sums + known.mean(axis=0)) / (rows + 1))[codes[judge]])
+        return np.vstack(parts)
 
 
 def as_number(column: pd.Series) -> Array:
@@ -252,19 +256,6 @@ def as_number(column: pd.Series) -> Array:
     with np.errstate(over="ignore"):
         values[np.isnan(values)] = low - max(high - low, 1.0) / 10
     return np.clip(values, -LARGEST, LARGEST)
-
-
-def level_outputs(levels: NDArray[np.object_], targets: Array, folds: Sequence[Fold]) -> Array:
-    """The mean target of each row's level among the learning rows, shrunk to the overall mean by one row's weight."""
-    codes = pd.factorize(levels)[0]
-    count = int(codes.max()) + 1
-    parts = []
-    for learn, judge in folds:
-        overall = targets[learn].mean(axis=0)
-        rows = np.bincount(codes[learn], minlength=count)[:, None]
-        sums = np.column_stack([np.bincount(codes[learn], column, minlength=count) for column in targets[learn].T])
-        parts.append(((sums + overall) / (rows + 1))[codes[judge]])
-    return np.vstack(parts)
 
 
 def _pipeline(kind: str, kinds: dict[str, str], task: str, classes: int) -> Pipeline:

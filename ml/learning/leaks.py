@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from ml.learning.dataset import thin
-from ml.learning.evidence import Array, Evidence, as_number, level_outputs
+from ml.learning.evidence import Array, Evidence, as_number
 from ml.learning.findings import Finding
 from ml.learning.shifts import collapsed, open_shift, untied_features
 from ml.learning.twins import duplicated_rows, entity_overlap
@@ -223,12 +223,12 @@ def _identifier_parts(evidence: Evidence, name: str) -> Iterator[tuple[str, Arra
             "last character": text.str[-1:],
             "length": text.str.len().astype("str"),
         }.items():
-            yield part, level_outputs(piece.to_numpy(object), evidence.targets, evidence.folds)
+            yield part, evidence.level_outputs(piece.to_numpy(object))
         return
     values = column.to_numpy(np.float64)
     for part, base in {"last binary digit": 2, "last digit": 10}.items():
         pieces = np.where(np.isnan(values), -1, values % base).astype(object)
-        yield part, level_outputs(pieces, evidence.targets, evidence.folds)
+        yield part, evidence.level_outputs(pieces)
     if evidence.dataset.as_of is None and np.ptp(column.dropna()) <= DENSE * column.nunique():
         yield "order", evidence.number_outputs(as_number(column))
 

@@ -46,7 +46,7 @@ class Warehouse(Protocol):
         """A column's name, quoted."""
 
     def one_in(self, number: int, names: Sequence[str]) -> str:
-        """An SQL condition that holds of one row in `number`, dealt out by what its named columns hold."""
+        """An SQL condition that holds of one row in `number`, or of all, dealt out by what its named columns hold."""
 
     def days(self, moment: str) -> str:
         """An SQL expression of the days from 1970 to a date or timestamp, as a double."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ml.features.candidates import Feature
+from ml.features.feature import Feature
 from ml.features.peers import beside_all, beside_peers
 from ml.features.propose import propose
 from ml.project import Options, Project, open_project

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml.features.candidates import Feature
+from ml.features.feature import Feature
 from ml.features.judge import make_folds
 from ml.features.select import choose
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from ml.declaration import Search
-from ml.features.candidates import Feature
+from ml.features.feature import Feature
 from ml.features.judge import make_folds
 from ml.features.select import choose
 from ml.learning.accelerate import FEWEST_ROWS, accelerated

@@ -1,0 +1,133 @@
+"""What features a column of events gives: totals, means, extremes and latest values, shares of its levels."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from ml.features.feature import Feature, Running, inside, of_events
+from ml.features.layout import as_double, call, indented, ratio
+from ml.features.measures import Measure, first_of
+from ml.features.names import identifier, literal
+from ml.features.paths import View
+from ml.features.values import MOST_LEVELS
+from ml.features.windows import Window
+
+LATEST = (3, 10)  # numbers of instants that recent means are taken over
+
+
+def of_measure(view: View, measure: Measure, windows: Sequence[Window], many: Running) -> Iterator[Feature]:
+    """The features of one column; `many` counts the events."""
+    if measure.kind in ("number", "flag", "length"):
+        yield from _of_number(view, measure, windows)
+        return
+    if measure.kind == "text":
+        yield latest(view, measure, f"{view.name}_{measure.name}_last")
+        return
+    safe, prefix = measure.name, f"{view.name}_{measure.name}"
+    # A first occurrence is marked by the events' query, see `query.Writer`.
+    distinct = Running(f"new_{safe}", f"count({first_of(measure)})", f"sum({identifier(f'new_{safe}')}) over so_far")
+    yield of_events(
+        view,
+        f"{prefix}_kinds",
+        inside(distinct, windows[-1].always()),
+        f"how many different {measure.words} so far",
+        [distinct],
+    )
+    if measure.kind != "key" and measure.distinct <= MOST_LEVELS:
+        yield latest(view, measure, f"{prefix}_last")
+    labels: set[str] = set()
+    for level in measure.levels:
+        label = f"{safe}_{identifier_part(level)}"
+        label = label if label not in labels else f"{label}_{len(labels)}"
+        labels.add(label)
+        # Not n_: that counts the values of a number, which may be called like a level.
+        counted = Running(
+            f"rows_{label}",
+            f"sum(case when {identifier(safe)} = {literal(level)} then 1 else 0 end)",
+            f"sum({identifier(f'rows_{label}')}) over so_far",
+        )
+        for window in {windows[0].label: windows[0], windows[-1].label: windows[-1]}.values():
+            share = ratio(inside(counted, window), inside(many, window))
+            words = f"share of rows with {measure.words} = '{level}', {window.words}"
+            yield of_events(view, f"{view.name}_{label}_share_{window.label}", share, words, [counted, many], [window])
+
+
+def latest(view: View, measure: Measure, name: str) -> Feature:
+    """The latest value of a text or key; of several at once, the greatest."""
+    known = f"last_{measure.name}"
+    last = Running(
+        known, f"max({identifier(measure.name)})", f"last_value({identifier(known)} ignore nulls) over so_far"
+    )
+    value, words = f"now_.{identifier(known)}", f"the latest {measure.words}"
+    return of_events(view, name, value, words, [last], kind="category")
+
+
+def identifier_part(text: str) -> str:
+    """A level as part of a column's name."""
+    kept = "".join(letter if letter.isalnum() and letter.isascii() else "_" for letter in text.lower()).strip("_")
+    return kept[:24] or "blank"
+
+
+def _of_number(view: View, measure: Measure, windows: Sequence[Window]) -> Iterator[Feature]:
+    name, prefix, words = measure.name, f"{view.name}_{measure.name}", measure.words
+    column = identifier(name)
+
+    def total(short_name: str, gathered: str) -> Running:
+        return Running(f"{short_name}_{name}", gathered, f"sum({identifier(f'{short_name}_{name}')}) over so_far")
+
+    count, amount = total("n", f"count({column})"), total("sum", f"coalesce(sum({column}), 0)")
+    source = "outcomes" if view.is_own else view.table.id
+    squares = f"coalesce(sum(cast({column} as double) * {column}), 0)"
+    for window in windows:
+        asked = [window]
+        if measure.kind == "number" and view.is_near and not (view.is_own or measure.is_parents):
+            summed = of_events(
+                view,
+                f"{prefix}_sum_{window.label}",
+                as_double(inside(amount, window)),
+                f"sum of {words}, {window.words}",
+                [amount],
+                asked,
+            )
+            yield replace(summed, amount_of=f"{source} {measure.sql} sum {window.label}")
+        mean = ratio(inside(amount, window), inside(count, window))
+        meant = of_events(
+            view, f"{prefix}_mean_{window.label}", mean, f"mean of {words}, {window.words}", [amount, count], asked
+        )
+        yield replace(meant, amount_of=f"{source} {measure.sql} mean {window.label}")
+    last = Running(
+        f"last_{name}", f"avg({column})", f"last_value({identifier(f'last_{name}')} ignore nulls) over so_far"
+    )
+    yield of_events(view, f"{prefix}_last", f"now_.{identifier(last.name)}", f"the latest {words}", [last])
+    for times in LATEST if view.is_near else LATEST[-1:]:
+        parts = [
+            Running(
+                f"sum{times}_{name}", amount.gathered, f"sum({identifier(f'sum{times}_{name}')}) over last_{times}"
+            ),
+            Running(f"n{times}_{name}", count.gathered, f"sum({identifier(f'n{times}_{name}')}) over last_{times}"),
+        ]
+        mean = ratio(f"now_.{identifier(parts[0].name)}", f"now_.{identifier(parts[1].name)}")
+        meant = of_events(
+            view, f"{prefix}_mean_last_{times}", mean, f"mean of {words} at the last {times} times", parts
+        )
+        yield replace(meant, amount_of=f"{source} {measure.sql} mean last {times}")
+    if measure.kind != "number" or not view.is_near:
+        return
+    for extreme in ("min", "max"):
+        found = Running(
+            f"{extreme}_{name}", f"{extreme}({column})", f"{extreme}({identifier(f'{extreme}_{name}')}) over so_far"
+        )
+        word = {"min": "least", "max": "greatest"}[extreme]
+        yield of_events(
+            view, f"{prefix}_{extreme}", f"now_.{identifier(found.name)}", f"{word} {words} so far", [found]
+        )
+    mean, gathered = ratio(amount.running, count.running), f"sum({identifier(f'deviation_{name}')}) over so_far"
+    variance = f"{ratio(gathered, count.running)}\n- {call('power', mean, '2')}"
+    # Rounding may leave the variance of equal numbers a little below zero; their squares' sum has no null.
+    spread = Running(f"deviation_{name}", squares, f"sqrt(abs(\n{indented(variance)}\n))")
+    yield of_events(
+        view,
+        f"{prefix}_deviation",
+        f"now_.{identifier(spread.name)}",
+        f"standard deviation of {words} so far",
+        [spread, amount, count],
+    )
