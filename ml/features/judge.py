@@ -21,6 +21,7 @@ CUTS = (0.55, 0.7, 0.85, 1.0)  # shares of the rows, by time, between which lie 
 SHADOWS = 20  # shuffled columns: what chance alone makes of a feature
 # Iterations after which a boosting is judged: of few or noisy rows the first ones say all that there is to say.
 STAGES = (10, 20, 40, 80, 120)
+BINS = 63  # of a feature's values: a quarter less time than with 255, and no more loss
 READING = 60.0  # seconds of a search's budget, whose share for texts is enough here
 
 
@@ -184,6 +185,7 @@ class Judge:
             min_samples_leaf=20,
             l2_regularization=1.0,
             max_features=0.3 if width > 100 else 0.7,
+            max_bins=BINS,
             early_stopping=False,
             random_state=0,
         )

@@ -13,6 +13,7 @@ from ml.features.judge import Array, Fold, Judge, Judged
 
 RANKED = (120, 80)  # numbers of features that are ranked anew before fewer are kept
 MOST = 60  # features to keep, as many as people write by hand
+DOUBT = 3.5  # standard errors by which fewer features must be better
 ALIKE = 0.98  # rank correlation from which on two features say the same
 COMPARED = 4_000  # rows that correlations are computed on
 
@@ -98,15 +99,16 @@ def _shrunk(
 
 
 def _most(judged: Sequence[Judged]) -> Judged:
-    """The most features that are not worse than the best number of them beyond chance: by two standard errors.
+    """The most features that are not worse than the best number of them beyond all doubt: by `DOUBT` standard errors.
 
-    What a boosting on its own can't use, a blend of estimators can: of few rows, more features were always better.
+    What a boosting on its own can't use, a blend of estimators can: of few rows, more features were always better, even
+    where a boosting lost 3.3 standard errors by them. (Rows of an entity or a time hang together: these are too small.)
     """
     best = min(judged, key=lambda one: one.loss)
 
     def is_worse(one: Judged) -> bool:
         more = one.losses - best.losses
-        return bool(more.mean() > 2 * more.std() / np.sqrt(len(more)))
+        return bool(more.mean() > DOUBT * more.std() / np.sqrt(len(more)))
 
     return max((one for one in judged if one is best or not is_worse(one)), key=lambda one: len(one.shares))
 
