@@ -10,6 +10,7 @@ from ml.features.candidates import candidates
 from ml.features.feature import Feature
 from ml.features.graph import Graph, Table, inferred_keys, read_graph
 from ml.features.latest import follow_latest
+from ml.features.links import follow_links
 from ml.features.paths import Paths, View, find_paths
 from ml.features.population import Population, read_population
 from ml.features.query import Writer
@@ -49,6 +50,7 @@ def propose(name: str, manifest: Manifest, warehouse: Warehouse) -> Proposed:
     paths = find_paths(population, graph)
     _without_stale_outcomes(population, paths, warehouse)
     follow_latest(population, graph, paths, values)
+    follow_links(population, graph, paths, values)
     windows = {view.name: _windows(view, population, warehouse) for view in paths.views}
     return Proposed(population, graph, paths, values, tuple(candidates(population, graph, paths, values, windows)))
 

@@ -21,6 +21,7 @@ from ml.project import Options, open_project
 
 ROOT = Path(__file__).parents[2]
 CELLAR = ROOT / "tests" / "projects" / "cellar"
+CLINIC = ROOT / "tests" / "projects" / "clinic"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MARTLET = (sys.executable, "-m", "ml")
 DBT = str(Path(sys.executable).with_name("dbt"))
@@ -122,6 +123,26 @@ def fresh_cellar(tmp_path: Path) -> Place:
     directory = tmp_path / "cellar"
     shutil.copytree(CELLAR, directory)
     return _cellar(directory)
+
+
+def clinic_in(directory: Path) -> Place:
+    """The clinic, whose tables the tests of features are about."""
+    return Place(directory, directory / "clinic.duckdb", directory / "target")
+
+
+@pytest.fixture(scope="session")
+def _built_clinic(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("built") / "clinic"
+    shutil.copytree(CLINIC, directory)
+    clinic_in(directory).build()
+    return directory
+
+
+@pytest.fixture
+def clinic(_built_clinic: Path, tmp_path: Path) -> Place:
+    """The clinic after `dbt build`; a copy that the test may change."""
+    shutil.copytree(_built_clinic, tmp_path / "clinic")
+    return clinic_in(tmp_path / "clinic")
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import yaml
 
 from ml.features.peers import ratios_of
 from tests.ml.bench import Bench
-from tests.ml.conftest import DBT, ROOT, Place
+from tests.ml.conftest import DBT, ROOT, Place, clinic_in
 
 POPULATION = """\
 models:
@@ -25,16 +25,7 @@ models:
         data_tests:
           - relationships: {{arguments: {{to: ref('patients'), field: patient_id}}}}
 """
-CLINIC = ROOT / "tests" / "projects" / "clinic"
 SQL, YML = "models/features/feat_return.sql", "models/features/feat_return.yml"
-
-
-@pytest.fixture(scope="session")
-def _built_clinic(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("built") / "clinic"
-    shutil.copytree(CLINIC, directory)
-    place(directory).build()
-    return directory
 
 
 @pytest.fixture(scope="session")
@@ -43,27 +34,16 @@ def _written_clinic(_built_clinic: Path, tmp_path_factory: pytest.TempPathFactor
     shutil.copytree(_built_clinic, directory)
     rules = (ROOT / ".sqlfluff").read_text().splitlines(keepends=True)
     (directory / ".sqlfluff").write_text("".join(line for line in rules if "_path" not in line))
-    result = place(directory).martlet("features", "pop_return", "--most", "15")
+    result = clinic_in(directory).martlet("features", "pop_return", "--most", "15")
     assert result.exit_code == 0, result.output
     return directory
-
-
-def place(directory: Path) -> Place:
-    return Place(directory, directory / "clinic.duckdb", directory / "target")
-
-
-@pytest.fixture
-def clinic(_built_clinic: Path, tmp_path: Path) -> Place:
-    """The clinic after `dbt build`; a copy that the test may change."""
-    shutil.copytree(_built_clinic, tmp_path / "clinic")
-    return place(tmp_path / "clinic")
 
 
 @pytest.fixture
 def written(_written_clinic: Path, tmp_path: Path) -> Place:
     """The clinic with the feature model that Martlet wrote."""
     shutil.copytree(_written_clinic, tmp_path / "clinic")
-    return place(tmp_path / "clinic")
+    return clinic_in(tmp_path / "clinic")
 
 
 @pytest.mark.parametrize("name", ["pop_return", "pop_cost"])
