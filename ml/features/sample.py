@@ -39,12 +39,9 @@ class Sample:
             raise DataError(
                 f"{self.population.model}: only {closed} rows have a target; {LEAST_ROWS} are needed to judge features."
             )
-        groups: dict[str, list[Feature]] = {}
-        for feature in features:
-            groups.setdefault(feature.view.name if feature.view else "", []).append(feature)
-        groups = {"": groups.pop("", []), **groups}
+        groups = self.groups()
         parts: list[pd.DataFrame] = []
-        for done, own in enumerate(groups.values()):
+        for done, own in enumerate(groups):
             if parts and time.monotonic() > deadline:
                 break
             part = self.warehouse.query(self._ordered(self._writer(closed).write(own)))
@@ -53,6 +50,22 @@ class Sample:
             progress(done / len(groups))
         frame = pd.concat(parts, axis=1)
         return frame, [feature for feature in features if feature.name in frame and frame[feature.name].notna().any()]
+
+    def groups(self) -> list[list[Feature]]:
+        """The features that are computed together, in their order: without events, of the entity's own, the cheapest.
+
+        A view that takes long is not computed before others that have time as well.
+        """
+        found: dict[str, list[Feature]] = {"": []}
+        for feature in self.proposed.features:
+            found.setdefault(feature.view.name if feature.view else "", []).append(feature)
+        return sorted(found.values(), key=self._cost)
+
+    def _cost(self, features: Sequence[Feature]) -> int:
+        view = features[0].view if features else None
+        if view is None or view.anchor.columns == self.population.entity:
+            return 0
+        return len(features) * self.proposed.values.rows(view.table)
 
     def target(self, frame: pd.DataFrame) -> Array:
         """The target of a frame's rows: numbers, or positions of classes."""

@@ -11,6 +11,10 @@ import pytest
 import yaml
 
 from ml.features.peers import ratios_of
+from ml.features.propose import propose
+from ml.features.sample import Sample
+from ml.project import Options, open_project
+from ml.warehouse import opened
 from tests.ml.bench import Bench
 from tests.ml.conftest import DBT, ROOT, Place, clinic_in
 
@@ -498,3 +502,19 @@ def test_sums_over_all_time_are_no_attributes(clinic: Place) -> None:
     names = {feature.name for feature in Bench(clinic.directory, "pop_return").features}
     assert "patients_sex" in names
     assert not any("visits_ever" in name and name.startswith("patients_") for name in names)
+
+
+def test_what_takes_long_to_compute_comes_last_but_for_the_entitys_own(clinic: Place) -> None:
+    project = open_project(Options(project_dir=str(clinic.directory)))
+    with opened(project, 0.0, read_only=True) as warehouse:
+        proposed = propose("pop_return", project.manifest, warehouse)
+        groups = Sample(proposed, warehouse, 1_000).groups()
+        costs = [len(group) * proposed.values.rows(group[0].view.table) for group in groups if group[0].view]
+    assert all(feature.view is None for feature in groups[0])
+    assert sorted(feature.name for group in groups for feature in group) == sorted(
+        feature.name for feature in proposed.features
+    )
+    own = [bool(group[0].view and group[0].view.anchor.columns == ("patient_id",)) for group in groups[1:]]
+    assert own == sorted(own, reverse=True)
+    assert costs[sum(own) :] == sorted(costs[sum(own) :])
+    assert len(costs) > sum(own) + 2
