@@ -8,7 +8,7 @@ from ml.features.graph import Graph
 from ml.features.keys import ForeignKey
 from ml.features.measures import Measure, measures
 from ml.features.names import free, identifier
-from ml.features.paths import VIEWS, Anchor, Latest, Paths, View, events_of, with_own_name
+from ml.features.paths import Anchor, Latest, Paths, View, events_of
 from ml.features.population import Population
 from ml.features.values import Values
 
@@ -28,8 +28,7 @@ def follow_latest(population: Population, graph: Graph, paths: Paths, values: Va
                 continue
             table = graph.tables[below.child]
             for view in events_of(population, anchor, table, below.columns, (), graph, paths.notes):
-                if len(paths.views) < VIEWS:
-                    paths.views.append(with_own_name(view, {one.steps for one in paths.views}))
+                paths.add(view)
 
 
 def latest_key(anchor: Anchor) -> Feature:

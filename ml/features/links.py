@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from ml.features.graph import Graph, Table
 from ml.features.keys import ForeignKey
-from ml.features.paths import VIEWS, Anchor, EventColumn, Parent, Paths, View, events_of, named, with_own_name
+from ml.features.paths import Anchor, EventColumn, Parent, Paths, View, events_of, named
 from ml.features.population import Population
 from ml.features.values import Values
 
@@ -24,8 +24,7 @@ def follow_links(population: Population, graph: Graph, paths: Paths, values: Val
                 if population.node["unique_id"] in (key.child, below.child):
                     continue
                 for view in _events(population, anchor, key, link, below, graph, paths):
-                    if len(paths.views) < VIEWS:
-                        paths.views.append(with_own_name(view, {one.steps for one in paths.views}))
+                    paths.add(view)
 
 
 def _anchors(population: Population, paths: Paths) -> list[Anchor]:

@@ -128,6 +128,11 @@ class Paths:
     views: list[View] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    def add(self, view: View) -> None:
+        """Add a view under a name of its own, unless there are `VIEWS` already."""
+        if len(self.views) < VIEWS:
+            self.views.append(_with_own_name(view, {one.steps for one in self.views}))
+
 
 def short(table: Table) -> str:
     """A table's name without the prefix of its layer."""
@@ -153,10 +158,9 @@ def find_paths(population: Population, graph: Graph) -> Paths:
     seen: set[object] = set()
     for view in sorted(_views(population, anchors, graph, found.notes), key=_rank):
         what = (view.table.id, view.anchor.columns, view.columns)
-        if what in seen or len(found.views) == VIEWS:
-            continue
-        seen.add(what)
-        found.views.append(with_own_name(view, {one.steps for one in found.views}))
+        if what not in seen:
+            seen.add(what)
+            found.add(view)
     most = _numbers_each(found.views, graph)
     found.views = [replace(view, numbers=most) if view.is_near else view for view in found.views]
     return found
@@ -174,7 +178,7 @@ def _numbers_each(views: list[View], graph: Graph) -> int:
     return next(fitting, FEWEST_NUMBERS)
 
 
-def with_own_name(view: View, taken: set[str]) -> View:
+def _with_own_name(view: View, taken: set[str]) -> View:
     """The view, under another name if a view of the same table by another of its keys, or of another table, has it."""
     if view.steps not in taken:
         return view
