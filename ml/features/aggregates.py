@@ -24,7 +24,8 @@ def of_measure(view: View, measure: Measure, windows: Sequence[Window], many: Ru
         return
     safe, prefix = measure.name, f"{view.name}_{measure.name}"
     # A first occurrence is marked by the events' query, see `query.Writer`.
-    distinct = Running(f"new_{safe}", f"count({first_of(measure)})", f"sum({identifier(f'new_{safe}')}) over so_far")
+    new = as_double(f"count({first_of(measure)})")
+    distinct = Running(f"new_{safe}", new, f"sum({identifier(f'new_{safe}')}) over so_far")
     yield of_events(
         view,
         f"{prefix}_kinds",
@@ -42,7 +43,7 @@ def of_measure(view: View, measure: Measure, windows: Sequence[Window], many: Ru
         # Not n_: that counts the values of a number, which may be called like a level.
         counted = Running(
             f"rows_{label}",
-            f"sum(case when {identifier(safe)} = {literal(level)} then 1 else 0 end)",
+            as_double(f"count(case when {identifier(safe)} = {literal(level)} then 1 end)"),
             f"sum({identifier(f'rows_{label}')}) over so_far",
         )
         for window in {windows[0].label: windows[0], windows[-1].label: windows[-1]}.values():
@@ -74,9 +75,8 @@ def _of_number(view: View, measure: Measure, windows: Sequence[Window]) -> Itera
     def total(short_name: str, gathered: str) -> Running:
         return Running(f"{short_name}_{name}", gathered, f"sum({identifier(f'{short_name}_{name}')}) over so_far")
 
-    count, amount = total("n", f"count({column})"), total("sum", f"coalesce(sum({column}), 0)")
+    count, amount = total("n", as_double(f"count({column})")), total("sum", f"coalesce(sum({column}), 0)")
     source = "outcomes" if view.is_own else view.table.id
-    squares = f"coalesce(sum(cast({column} as double) * {column}), 0)"
     for window in windows:
         asked = [window]
         if measure.kind == "number" and view.is_near and not (view.is_own or measure.is_parents):
@@ -120,14 +120,16 @@ def _of_number(view: View, measure: Measure, windows: Sequence[Window]) -> Itera
         yield of_events(
             view, f"{prefix}_{extreme}", f"now_.{identifier(found.name)}", f"{word} {words} so far", [found]
         )
-    mean, gathered = ratio(amount.running, count.running), f"sum({identifier(f'deviation_{name}')}) over so_far"
-    variance = f"{ratio(gathered, count.running)}\n- {call('power', mean, '2')}"
-    # Rounding may leave the variance of equal numbers a little below zero; their squares' sum has no null.
-    spread = Running(f"deviation_{name}", squares, f"sqrt(abs(\n{indented(variance)}\n))")
+    squares = total("squares", f"coalesce(sum(cast({column} as double) * {column}), 0)")
+    mean, mean_square = (
+        ratio(f"now_.{identifier(one.name)}", f"now_.{identifier(count.name)}") for one in (amount, squares)
+    )
+    # Rounding may leave the variance of equal numbers a little below zero.
+    variance = indented(f"{mean_square}\n- {call('power', mean, '2')}")
     yield of_events(
         view,
         f"{prefix}_deviation",
-        f"now_.{identifier(spread.name)}",
+        f"sqrt(abs(\n{variance}\n))",
         f"standard deviation of {words} so far",
-        [spread, amount, count],
+        [squares, amount, count],
     )

@@ -6,7 +6,7 @@ from dataclasses import replace
 from ml.features.aggregates import of_measure
 from ml.features.feature import Feature, Running, inside, of_events, sentence, unique
 from ml.features.graph import SNAPSHOT_COLUMNS, Graph
-from ml.features.layout import ratio
+from ml.features.layout import as_double, ratio
 from ml.features.measures import FEW_LEVELS, measures
 from ml.features.names import identifier
 from ml.features.paths import Parent, Paths, View
@@ -103,7 +103,7 @@ def attributes(parent: Parent) -> list[str]:
 def _of_view(
     population: Population, view: View, graph: Graph, values: Values, windows: Sequence[Window]
 ) -> Iterator[Feature]:
-    many = Running("n", "count(*)", "sum(n) over so_far")
+    many = Running("n", as_double("count(*)"), "sum(n) over so_far")
     what = "earlier outcomes" if view.is_own else f"rows of {view.table.name}"
     if not view.is_near:
         windows = list({window.label: window for window in (windows[0], windows[-1])}.values())
@@ -133,11 +133,11 @@ def _trend(view: View, what: str, windows: Sequence[Window], many: Running) -> I
 
 def _rhythm(view: View, what: str) -> Iterator[Feature]:
     """When events came."""
-    first = Running("first_at", "min(at_)", "min(first_at) over so_far")
+    first = Running("first_at", "min(at_)", "first_value(first_at) over so_far")
     gap = Running(
         "usual_gap",
         "min(at_)",
-        ratio("(epoch(at_) - epoch(min(usual_gap) over so_far)) / 86400", "row_number() over so_far - 1"),
+        ratio("(epoch(at_) - epoch(first_value(usual_gap) over so_far)) / 86400", "row_number() over so_far - 1"),
     )
     since = "(epoch(keyed.as_of_) - epoch({})) / 86400"
     yield of_events(

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ml.features.graph import SNAPSHOT_COLUMNS, Graph, Table
+from ml.features.layout import as_double
 from ml.features.names import identifier
 from ml.features.paths import View
 from ml.features.population import Population
@@ -77,9 +78,9 @@ def _outcome(population: Population, graph: Graph, values: Values) -> Iterator[M
     column = population.columns[population.target]
     sql = f"events.{identifier(column.name)}"
     if column.kind == "boolean":
-        yield Measure(column.name, f"cast({sql} as integer)", "flag", False, (), 2, column.name)
+        yield Measure(column.name, as_double(sql), "flag", False, (), 2, column.name)
     elif population.task == "regression" or column.kind == "number":
-        yield Measure(column.name, sql, "number", False, (), 2, column.name)
+        yield Measure(column.name, _number(column, sql), "number", False, (), 2, column.name)
     else:
         levels = _levels(values, graph.tables[population.node["unique_id"]], column.name)
         yield Measure(column.name, sql, "category", False, tuple(levels), len(levels), column.name)
@@ -120,7 +121,7 @@ def _measures_of(
             yield measure
             if measure.kind == "number" and not is_parents and left["boolean"] and values.is_often_null(table, name):
                 left["boolean"] -= 1
-                is_known, words = f"cast({sql} is not null as integer)", f"whether {found.words} is known"
+                is_known, words = as_double(f"{sql} is not null"), f"whether {found.words} is known"
                 yield replace(found, kind="flag", name=f"{found.name}_known", sql=is_known, words=words, distinct=2)
             if has_texts and measure.kind == "length" and values.has_words(table, name):
                 yield replace(found, kind="text", name=f"{found.name}_text", sql=f"left({sql}, {BEGINNING})")
@@ -138,17 +139,22 @@ def _of_kind(found: Measure, kind: str, table: Table, column: Column, values: Va
     """A column as a number, a flag, a category, or, of free text, its length."""
     sql = found.sql
     if kind == "boolean":
-        return replace(found, kind="flag", sql=f"cast({sql} as integer)", distinct=2)
+        return replace(found, kind="flag", sql=as_double(sql), distinct=2)
     if kind == "number":
-        return replace(found, kind="number", sql=values.finite(table, column.name, sql))
+        return replace(found, kind="number", sql=values.finite(table, column.name, _number(column, sql)))
     text = sql if column.kind == "category" else f"cast({sql} as varchar)"
     if found.distinct <= FEW_LEVELS:
         return replace(found, kind="category", sql=text, levels=tuple(_levels(values, table, column.name, LEAST_SHARE)))
     if not values.is_free_text(table, column.name):
         levels = _levels(values, table, column.name, LEAST_SHARE_OF_MANY)
         return replace(found, kind="many", sql=text, levels=tuple(levels))
-    length = f"length(cast({sql} as varchar))"
+    length = as_double(f"length(cast({sql} as varchar))")
     return replace(found, kind="length", name=f"{found.name}_length", sql=length, words=f"length of {found.words}")
+
+
+def _number(column: Column, sql: str) -> str:
+    """A number to sum up: a whole one as a double, whose running totals take a third of the time."""
+    return as_double(sql) if "INT" in column.type.upper() else sql
 
 
 def _are_codes(values: Values, table: Table, column: str) -> bool:
