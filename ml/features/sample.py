@@ -9,7 +9,7 @@ import pandas as pd
 
 from ml.errors import DataError
 from ml.features.feature import Feature
-from ml.features.judge import Array
+from ml.features.judge import Array, learnable
 from ml.features.population import Population
 from ml.features.propose import Proposed
 from ml.features.query import Writer
@@ -68,12 +68,12 @@ class Sample:
         return len(features) * self.proposed.values.rows(view.table)
 
     def target(self, frame: pd.DataFrame) -> Array:
-        """The target of a frame's rows: numbers, or positions of classes."""
+        """The target of a frame's rows, to be learned: numbers, or positions of classes."""
         column = frame[self.population.target]
         if self.population.task == "regression":
             if self.population.columns[self.population.target].kind != "number":
                 raise DataError(f"{self.population.model}: the task is regression, but the target is no number.")
-            return column.to_numpy(np.float64)
+            return learnable(column.to_numpy(np.float64), str(self.population.settings.get("metric")))
         codes, levels = pd.factorize(column, sort=True)
         if len(levels) < 2:
             raise DataError(f"{self.population.model}: the target is the same in every closed row.")

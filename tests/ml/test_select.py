@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from ml.features.feature import Feature
-from ml.features.judge import make_folds
+from ml.features.judge import learnable, make_folds
 from ml.features.select import choose
 
 DAY = pd.Timedelta(days=1)
@@ -67,6 +67,18 @@ def test_noise_goes_where_it_is_in_the_way() -> None:
     assert names[0] == "sure"
     assert len(names) <= 15
     assert gain > 0.8
+
+
+def test_giants_do_not_decide_where_absolute_errors_count() -> None:
+    random = np.random.default_rng(8)
+    rows = 2_000
+    columns = {"sure": random.normal(size=rows), **noise(rows, 50, random)}
+    target = columns["sure"] + np.where(random.random(rows) < 0.01, 500 * random.normal(size=rows), 0)
+    squared, _ = chosen(columns, learnable(target, "neg_root_mean_squared_error"), "regression", most=5)
+    names, gain = chosen(columns, learnable(target, "neg_mean_absolute_error"), "regression", most=5)
+    assert "sure" not in squared
+    assert names[0] == "sure"
+    assert gain > 0.05
 
 
 def test_no_more_features_are_kept_than_are_asked_for() -> None:
