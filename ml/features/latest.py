@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 from ml.features.aggregates import latest
 from ml.features.feature import Feature
+from ml.features.follow import events_of
 from ml.features.graph import Graph
 from ml.features.keys import ForeignKey
 from ml.features.measures import Measure, measures
 from ml.features.names import free, identifier
-from ml.features.paths import Anchor, Latest, Paths, View, events_of
+from ml.features.paths import Anchor, Latest, Paths, View
 from ml.features.population import Population
 from ml.features.values import Values
 

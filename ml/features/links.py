@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from ml.features.follow import events_of
 from ml.features.graph import Graph, Table
 from ml.features.keys import ForeignKey
-from ml.features.paths import Anchor, EventColumn, Parent, Paths, View, events_of, named
+from ml.features.paths import Anchor, EventColumn, Paths, View, between
 from ml.features.population import Population
 from ml.features.values import Values
 
@@ -67,9 +68,9 @@ def _events(
     linking, events = graph.tables[key.child], graph.tables[below.child]
     # Each event is joined to all rows that link to its thing, as if these were its parents.
     joined = ForeignKey(events.id, below.columns, linking.id, link.columns)
-    between = Parent(named(linking), linking, joined, "events", 1, linking.name)
-    known = EventColumn(between.alias, str(linking.clock))
-    for view in events_of(population, anchor, events, key.columns, (between,), graph, paths.notes):
+    through = between(linking, joined)
+    known = EventColumn(through.alias, str(linking.clock))
+    for view in events_of(population, anchor, events, key.columns, (through,), graph, paths.notes):
         clocks = tuple(dict.fromkeys((*view.clocks, known)))
         path = f"{anchor.path} → {linking.name} → {graph.tables[link.parent].name} → {events.name}"
         yield replace(view, clocks=clocks, path=path, is_near=True)

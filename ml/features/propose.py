@@ -8,10 +8,11 @@ import pandas as pd
 
 from ml.features.candidates import candidates
 from ml.features.feature import Feature
+from ml.features.follow import find_paths
 from ml.features.graph import Graph, Table, inferred_keys, read_graph
 from ml.features.latest import follow_latest
 from ml.features.links import follow_links
-from ml.features.paths import Paths, View, find_paths
+from ml.features.paths import Paths, View
 from ml.features.population import Population, read_population
 from ml.features.query import Writer
 from ml.features.values import Values
