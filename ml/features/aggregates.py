@@ -23,7 +23,7 @@ def of_measure(view: View, measure: Measure, windows: Sequence[Window], many: Ru
         yield latest(view, measure, f"{view.name}_{measure.name}_last")
         return
     safe, prefix = measure.name, f"{view.name}_{measure.name}"
-    # A first occurrence is marked by the events' query, see `query.Writer`.
+    # A first occurrence is marked by the events' query, see `steps.Steps`.
     new = as_double(f"count({first_of(measure)})")
     distinct = Running(f"new_{safe}", new, f"sum({identifier(f'new_{safe}')}) over so_far")
     yield of_events(

@@ -15,6 +15,7 @@ from ml.features.links import follow_links
 from ml.features.paths import Paths, View
 from ml.features.population import Population, read_population
 from ml.features.query import Writer
+from ml.features.relations import Relations
 from ml.features.values import Values
 from ml.features.windows import Window, choose_windows
 from ml.manifest import Manifest
@@ -34,7 +35,7 @@ class Proposed:
 
     def writer(self, source: Callable[[Table], str], wanted: str = "") -> Writer:
         """Writes the query of some of them; `source` names a table in SQL, `wanted` are the rows that are asked for."""
-        return Writer(self.population, self.graph, self.paths, self.values, source, wanted)
+        return Writer(Relations(self.population, self.graph, self.paths, source), self.values, wanted)
 
 
 def propose(name: str, manifest: Manifest, warehouse: Warehouse) -> Proposed:

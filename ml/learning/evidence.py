@@ -105,8 +105,7 @@ class Evidence:
     @cached_property
     def naive(self) -> Array:
         """The loss of each judged row if the mean of the learning rows is said of all."""
-        means = [np.tile(self.targets(learn).mean(axis=0), (len(judge), 1)) for learn, judge in self.folds]
-        return self.losses(np.vstack(means))
+        return self.losses(np.vstack([self._means(learn, judge) for learn, judge in self.folds]))
 
     @cached_property
     def baseline(self) -> Baseline:
@@ -205,11 +204,15 @@ class Evidence:
             words = self.texts.learn(learn, names)
             fitted = _pipeline(kind, kinds, task, classes).fit(features.iloc[learn], y, featureencoder__words=words)
         except ValueError:  # no feature varies in these rows, or they hold one class only
-            return np.tile(self.targets(learn).mean(axis=0), (len(judge), 1))
+            return self._means(learn, judge)
         given = predict_output(fitted, features.iloc[judge], task, classes)
         if not classes:
             return given[:, None]
         return np.column_stack([1 - given, given]) if given.ndim == 1 else given
+
+    def _means(self, learn: Rows, judge: Rows) -> Array:
+        """The means of the learning rows, for each judged row."""
+        return np.tile(self.targets(learn).mean(axis=0), (len(judge), 1))
 
     def _alone(self, name: str) -> Array:
         """Outputs of the judged rows from one feature: of words, means per level, or the better of tree and line."""

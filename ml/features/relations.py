@@ -1,0 +1,103 @@
+"""How a query reads tables: under which names, from when on their rows are known, and by which keys they are joined."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ml.features.graph import Graph, Table
+from ml.features.keys import equal
+from ml.features.names import identifier
+from ml.features.paths import Anchor, Parent, Paths, named, short
+from ml.features.population import Population
+from ml.features.windows import window
+from ml.warehouse import Column
+
+ENDINGS = ("_events", "_instants", "_running", "_features")  # of the steps of a view
+
+
+@dataclass(frozen=True)
+class Relations:
+    """The tables of one population's queries.
+
+    Attributes:
+        population: whose rows get features.
+        graph: the tables.
+        paths: the parents and views that features may use.
+        source: how a table is named in SQL.
+    """
+
+    population: Population
+    graph: Graph
+    paths: Paths
+    source: Callable[[Table], str]
+
+    @property
+    def start(self) -> Table:
+        """The population's own table."""
+        return self.graph.tables[self.population.node["unique_id"]]
+
+    def name(self, table: Table) -> str:
+        """The name under which a query reads a table: its short one, unless several tables or a step share that."""
+        same = [one for one in self.graph.tables.values() if short(one).lower() == short(table).lower()]
+        name = named(table) if len(same) == 1 else table.id.replace(".", "_")
+        steps = {f"{view.steps}{ending}" for view in self.paths.views for ending in ENDINGS}
+        return identifier(f"source_{name}" if name.lower() in steps else name)
+
+    def aliased(self, parent: Parent) -> str:
+        """A parent's table under its alias."""
+        table, alias = self.name(parent.table), identifier(parent.alias)
+        return table if table == alias else f"{table} as {alias}"
+
+    def as_of(self, rows: str) -> str:
+        """The as-of of the population's rows as a timestamp; `rows` is what they are called."""
+        return timestamp(f"{rows}.{identifier(self.population.as_of)}", self.population.columns[self.population.as_of])
+
+    def same_key(self, parent: Parent, via: str) -> list[str]:
+        """What joins a parent to the table, under the alias `via`, that holds its key."""
+        child = self.graph.tables[parent.key.child]
+        pairs = zip(parent.key.columns, parent.key.parent_columns, strict=True)
+        return [
+            equal(
+                f"{via}.{identifier(one)}",
+                child.columns[one],
+                f"{identifier(parent.alias)}.{identifier(other)}",
+                parent.table.columns[other],
+            )
+            for one, other in pairs
+        ]
+
+    def moment(self, table: Table, alias: str, clock: str | None = None) -> str:
+        """From when on a row is known: a date, seen from a timestamp, at its end."""
+        column = table.columns[clock or str(table.clock)]
+        moment = timestamp(f"{identifier(alias)}.{identifier(column.name)}", column)
+        if table.delay and column.name == table.clock:
+            return f"{moment} + {window(int(table.delay.total_seconds())).sql} - interval 1 microsecond"
+        is_coarser = _is_date(column) and not _is_date(self.population.columns[self.population.as_of])
+        return f"{moment} + interval 1 day - interval 1 microsecond" if is_coarser else moment
+
+    def anchor_column(self, anchor: Anchor, name: str) -> Column:
+        """A column of an anchor's key, as the table has it that it comes from."""
+        if anchor.latest:
+            return anchor.latest.view.table.columns[anchor.latest.column]
+        if name in self.population.columns:
+            return self.population.columns[name]
+        for parent in self.paths.parents:
+            if name in columns_of(parent):
+                return parent.table.columns[columns_of(parent)[name]]
+        raise KeyError(name)
+
+
+def columns_of(parent: Parent) -> dict[str, str]:
+    """The columns of a parent by their names in `keyed`."""
+    return {f"{parent.alias}__{column}": column for column in parent.table.columns}
+
+
+def timestamp(sql: str, column: Column) -> str:
+    """A date or timestamp as a timestamp without time zone, of UTC."""
+    kind = column.type.upper()
+    if kind == "TIMESTAMP":
+        return sql
+    return f"{sql} at time zone 'UTC'" if "TIME ZONE" in kind or kind == "TIMESTAMPTZ" else f"cast({sql} as timestamp)"
+
+
+def _is_date(column: Column) -> bool:
+    return column.type.upper() == "DATE"
