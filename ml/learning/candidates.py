@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ml.learning.medians import FEWEST_IN_LEAF
 from ml.learning.portfolio import PORTFOLIO, Family, Parameters, find
 
 # What a tree of a boosting takes on one core, in seconds: a fixed part, and parts for each leaf and cell of the matrix.
@@ -64,6 +65,7 @@ class Facts:
         has_categories: whether a feature is a category.
         is_amount: whether the target is a count or an amount.
         is_positive: whether the metric asks for predictions above zero.
+        is_absolute: whether it counts absolute errors.
     """
 
     rows: int
@@ -73,6 +75,7 @@ class Facts:
     has_categories: bool
     is_amount: bool
     is_positive: bool
+    is_absolute: bool
 
     def iterations(self, leaves: int) -> int:
         """How many iterations one fit of a boosting may take whose trees have so many leaves."""
@@ -162,7 +165,10 @@ def _bounded(candidate: Candidate, facts: Facts, leader: Leader | None) -> Candi
         passes = int(np.clip(steps * batch / facts.rows, 5, 200))
         return replace(candidate, parameters={**candidate.parameters, "batch_size": batch, "max_iter": passes})
     if candidate.estimator in SPLIT_SECONDS:
-        return replace(candidate, parameters={**candidate.parameters, "n_estimators": _trees(candidate, facts)})
+        leaf = int(candidate.parameters["min_samples_leaf"])
+        leaf = max(leaf, FEWEST_IN_LEAF) if facts.is_absolute else leaf
+        sizes = {"min_samples_leaf": leaf, "n_estimators": _trees(candidate, facts)}
+        return replace(candidate, parameters={**candidate.parameters, **sizes})
     if not candidate.family.grows:
         return candidate
     iterations = facts.iterations(int(candidate.parameters["max_leaf_nodes"]))

@@ -13,10 +13,11 @@ from sklearn.base import BaseEstimator
 
 from ml.declaration import Prediction
 from ml.learning.blend import TargetScale
-from ml.learning.candidates import Candidate
+from ml.learning.candidates import SPLIT_SECONDS, Candidate
 from ml.learning.cores import one_core
 from ml.learning.dataset import Dataset, Fold, Rows, block_order
 from ml.learning.encode import FeatureEncoder, make_encoder
+from ml.learning.medians import tell_medians, untied
 from ml.learning.portfolio import LOSSES
 from ml.learning.scorers import predict_output
 from ml.learning.words import Texts, Words
@@ -97,19 +98,20 @@ def fit_fold(candidate: Candidate, fold: Encoded, prediction: Prediction) -> Fol
     """Fit on a fold; what grows is stopped when the judging rows see no more progress."""
     started = time.monotonic()
     scale = _scale(candidate, prediction, fold.target)
+    goal = _goal(candidate, scale, fold.target, prediction)
     model = _make(candidate, fold.encoder, prediction, prediction.seed)
     if not candidate.family.grows:
-        one_core(model.fit, fold.learn, _goal(scale, fold.target, prediction))
+        _fit(candidate, model, fold.learn, goal, prediction)
         return FoldFit(model, scale, None, time.monotonic() - started)
     # Progress is the loss on the judging rows, so they need every class; a fold without one grows to the bound.
     watched = prediction.task == "regression" or set(np.unique(fold.outcome)) <= set(np.unique(fold.target))
     if watched:
         model.set_params(early_stopping=True, n_iter_no_change=PATIENCE, scoring="loss")
-        judged = {"X_val": fold.judge, "y_val": _goal(scale, fold.outcome, prediction)}
-        one_core(lambda: model.fit(fold.learn, _goal(scale, fold.target, prediction), **judged))
+        judged = {"X_val": fold.judge, "y_val": _goal(candidate, scale, fold.outcome, prediction)}
+        one_core(lambda: model.fit(fold.learn, goal, **judged))
         curve = -np.asarray(model.validation_score_, dtype=np.float64)
     else:
-        one_core(model.fit, fold.learn, _goal(scale, fold.target, prediction))
+        _fit(candidate, model, fold.learn, goal, prediction)
         curve = None
     return FoldFit(model, scale, curve, time.monotonic() - started)
 
@@ -128,7 +130,7 @@ def fit_rows(
     model = _make(candidate, encoder, prediction, seed)
     if iterations is not None:
         model.set_params(max_iter=iterations)
-    one_core(model.fit, matrix, _goal(scale, target, prediction))
+    _fit(candidate, model, matrix, _goal(candidate, scale, target, prediction), prediction)
     return model, scale
 
 
@@ -167,8 +169,7 @@ class _Stage:
 
 
 def _make(candidate: Candidate, encoder: FeatureEncoder, prediction: Prediction, seed: int) -> BaseEstimator:
-    loss = LOSSES.get(prediction.metric, "squared_error")
-    model = candidate.family.make(prediction.task, loss, seed, candidate.parameters)
+    model = candidate.family.make(prediction.task, _loss(prediction), seed, candidate.parameters)
     if encoder.is_code_.any():
         model.set_params(categorical_features=encoder.is_code_)
     return model
@@ -182,5 +183,18 @@ def _scale(candidate: Candidate, prediction: Prediction, target: Array) -> Targe
     return TargetScale(candidate.family.scale, target)
 
 
-def _goal(scale: TargetScale, target: Array, prediction: Prediction) -> NDArray[Any]:
-    return target.astype(np.int64) if prediction.task == "classification" else scale.there(target)
+def _goal(candidate: Candidate, scale: TargetScale, target: Array, prediction: Prediction) -> NDArray[Any]:
+    if prediction.task == "classification":
+        return target.astype(np.int64)
+    goal = scale.there(target)
+    return untied(goal) if candidate.family.grows and _loss(prediction) == "absolute_error" else goal
+
+
+def _fit(candidate: Candidate, model: Any, matrix: Array, goal: Array, prediction: Prediction) -> None:  # noqa: ANN401 -- scikit-learn has no types
+    one_core(model.fit, matrix, goal)
+    if candidate.estimator in SPLIT_SECONDS and _loss(prediction) == "absolute_error":
+        tell_medians(model, matrix, goal)
+
+
+def _loss(prediction: Prediction) -> str:
+    return LOSSES.get(prediction.metric, "squared_error")

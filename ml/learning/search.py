@@ -145,8 +145,8 @@ def _thinned(dataset: Dataset, learn: Rows, judge: Rows, most: int) -> Fold:
 
 
 def _facts(dataset: Dataset, folds: Sequence[Fold], prediction: Prediction, race: Race) -> Facts:
-    target = dataset.known_target[folds[0][0]]
-    is_amount = prediction.task == "regression" and prediction.metric not in LOSSES and float(target.min()) >= 0
+    target, loss = dataset.known_target[folds[0][0]], LOSSES.get(prediction.metric)
+    is_amount = prediction.task == "regression" and loss is None and float(target.min()) >= 0
     return Facts(
         rows=max(len(learn) for learn, _ in folds),
         features=len(dataset.kinds) + race.texts.width,
@@ -154,7 +154,8 @@ def _facts(dataset: Dataset, folds: Sequence[Fold], prediction: Prediction, race
         fit_seconds=TRIAL_SHARE * prediction.search.seconds * race.workers / len(folds),
         has_categories="category" in dataset.kinds.values(),
         is_amount=is_amount and float(target.max()) > 0,
-        is_positive=LOSSES.get(prediction.metric) in ("poisson", "gamma"),
+        is_positive=loss in ("poisson", "gamma"),
+        is_absolute=loss == "absolute_error",
     )
 
 

@@ -1,5 +1,7 @@
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
 from threading import Event
 from typing import Any
 
@@ -17,7 +19,14 @@ from ml.learning.scorers import Judge
 from tests.ml.frames import churn, declare
 
 FACTS = Facts(
-    rows=1_000, features=10, trees=1, fit_seconds=1.0, has_categories=True, is_amount=False, is_positive=False
+    rows=1_000,
+    features=10,
+    trees=1,
+    fit_seconds=1.0,
+    has_categories=True,
+    is_amount=False,
+    is_positive=False,
+    is_absolute=False,
 )
 
 
@@ -146,9 +155,19 @@ def test_after_a_leader_that_was_cut_short_all_take_larger_steps() -> None:
     assert all(fast >= slow for fast, slow in zip(hurried[:5], unhurried[:5], strict=True))
 
 
+def test_leaves_are_large_enough_for_medians_where_absolute_errors_count() -> None:
+    def leaves(facts: Facts) -> list[int]:
+        tried = list(islice(candidates(facts, ("extra_trees", "random_forest"), 0, lambda: None), 20))
+        return [candidate.parameters["min_samples_leaf"] for candidate in tried]
+
+    assert min(leaves(FACTS)) == 1
+    assert min(leaves(replace(FACTS, is_absolute=True))) == 10
+    assert max(leaves(replace(FACTS, is_absolute=True))) == 20
+
+
 def test_what_grows_is_bounded_by_the_size_of_the_data() -> None:
     small, large = (
-        next(candidates(Facts(rows, 30, 1, 2.0, False, False, False), (), 0, lambda: None)).parameters["max_iter"]
+        next(candidates(replace(FACTS, rows=rows), (), 0, lambda: None)).parameters["max_iter"]
         for rows in (1_000, 1_000_000)
     )
     assert large < small
