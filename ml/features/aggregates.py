@@ -79,7 +79,7 @@ def _of_number(view: View, measure: Measure, windows: Sequence[Window]) -> Itera
     source = "outcomes" if view.is_own else view.table.id
     for window in windows:
         asked = [window]
-        if measure.kind == "number" and view.is_near and not (view.is_own or measure.is_parents):
+        if measure.kind == "number" and view.is_near and not view.is_own:
             summed = of_events(
                 view,
                 f"{prefix}_sum_{window.label}",

@@ -34,7 +34,6 @@ class Measure:
     name: str
     sql: str
     kind: str
-    is_parents: bool
     levels: tuple[str, ...]
     distinct: int
     words: str
@@ -78,12 +77,12 @@ def _outcome(population: Population, graph: Graph, values: Values) -> Iterator[M
     column = population.columns[population.target]
     sql = f"events.{identifier(column.name)}"
     if column.kind == "boolean":
-        yield Measure(column.name, as_double(sql), "flag", False, (), 2, column.name)
+        yield Measure(column.name, as_double(sql), "flag", (), 2, column.name)
     elif population.task == "regression" or column.kind == "number":
-        yield Measure(column.name, _number(column, sql), "number", False, (), 2, column.name)
+        yield Measure(column.name, _number(column, sql), "number", (), 2, column.name)
     else:
         levels = _levels(values, graph.tables[population.node["unique_id"]], column.name)
-        yield Measure(column.name, sql, "category", False, tuple(levels), len(levels), column.name)
+        yield Measure(column.name, sql, "category", tuple(levels), len(levels), column.name)
 
 
 def _measures_of(
@@ -106,7 +105,7 @@ def _measures_of(
         distinct = values.distinct(table, name)
         is_parents = alias != "events"
         label, sql = f"{alias}_{name}" if is_parents else name, f"{identifier(alias)}.{identifier(name)}"
-        found = Measure(label, sql, "key", is_parents, (), distinct, f"{name} of {table.name}")
+        found = Measure(label, sql, "key", (), distinct, f"{name} of {table.name}")
         is_code = name in table.identifiers and _are_codes(values, table, name)
         if name in keys or (name in table.identifiers and not is_code):
             # A key that is another in each row tells nothing that their number does not.

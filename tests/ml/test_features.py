@@ -82,6 +82,7 @@ def test_features_are_what_their_words_say(clinic: Place) -> None:
         "select patient_id, visited_at, result from labs join visits on labs.visit_id = visits.visit_id::varchar"
     )
     outcomes = clinic.sql("from pop_return where has_returned is not null")
+    fee_of = clinic.sql("from doctors").set_index("doctor_id")["fee"]
     for patient, as_of in list(found.index)[:: len(found) // 60]:
         row = found.loc[(patient, as_of)]
         past = visits[(visits["patient_id"] == patient) & (visits["visited_at"] < as_of)]
@@ -91,6 +92,8 @@ def test_features_are_what_their_words_say(clinic: Place) -> None:
         assert row["visits_cost_sum_84d"] == pytest.approx(
             past[past["visited_at"] >= as_of - pd.Timedelta(days=84)]["cost"].sum()
         )
+        fees = fee_of.loc[past[past["visited_at"] >= as_of - pd.Timedelta(days=84)]["doctor_id"]]
+        assert row["visits_doctors_fee_sum_84d"] == fees.sum()
         assert same(row["visits_cost_mean_28d"], recent["cost"].mean())
         assert same(row["visits_cost_mean_last_3"], past["cost"].tail(3).mean())
         assert same(row["visits_cost_max"], past["cost"].max())
