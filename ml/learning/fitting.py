@@ -197,4 +197,5 @@ def _fit(candidate: Candidate, model: Any, matrix: Array, goal: Array, predictio
 
 
 def _loss(prediction: Prediction) -> str:
-    return LOSSES.get(prediction.metric, "squared_error")
+    is_regression = prediction.task == "regression"
+    return LOSSES.get(prediction.metric, "squared_error") if is_regression else "log_loss"
