@@ -49,10 +49,6 @@ class Writer:
     def _of_views(self) -> Steps:
         return Steps(self.relations, self.values, is_of_some=bool(self.wanted))
 
-    @property
-    def _keys(self) -> tuple[str, ...]:
-        return self.relations.population.keys
-
     def _imports(self, views: Sequence[View], features: Sequence[Feature]) -> list[tuple[str, str]]:
         source, of_views = self.relations.source, self._of_views
         found = {"population": f"select * from {source(self.relations.start)}"}
@@ -71,8 +67,7 @@ class Writer:
         """The parents that features or keys come from, each after the one that leads to it."""
         parents = self.relations.paths.parents
         by_alias = {parent.alias: parent for parent in parents}
-        used = {column for feature in features for column in feature.reads}
-        used |= {column for view in views for column in view.anchor.columns}
+        used = _used(views, features)
         wanted: set[str] = set()
         for alias in by_alias:
             if any(column in used for column in columns_of(by_alias[alias])):
@@ -86,8 +81,7 @@ class Writer:
         rows = "wanted" if self.wanted else "population"
         as_of = self.relations.as_of(rows)
         lines = [f"{rows}.*", f"{as_of} as as_of_"]
-        used = {column for feature in features for column in feature.reads}
-        used |= {column for view in views for column in view.anchor.columns}
+        used = _used(views, features)
         joins: list[str] = []
         for parent in self._needed_parents(views, features):
             alias = identifier(parent.alias)
@@ -108,11 +102,11 @@ class Writer:
 
     def _reached(self, latest: Sequence[Feature]) -> str:
         """The rows with the keys that their latest events hold."""
-        lines = [*(f"keyed.{identifier(key)}" for key in self._keys), "keyed.as_of_", *map(joined, latest)]
+        lines = [*self.relations.keys, "keyed.as_of_", *map(joined, latest)]
         return "\n".join([select(lines), "from keyed", *self._joins(_views(latest))])
 
     def _joined(self, views: Sequence[View], features: Sequence[Feature], kept: Sequence[str]) -> str:
-        lines = [f"keyed.{identifier(key)}" for key in self._keys]
+        lines = self.relations.keys
         for feature in features:
             lines.append(joined(feature) if feature.view else as_named(feature.expression, feature.name))
         lines += [f"keyed.{identifier(name)}" for name in (*kept, self.relations.population.target)]
@@ -122,13 +116,19 @@ class Writer:
         """The features of views beside the rows that they are of."""
         for view in views:
             table = f"{view.steps}_features"
-            same = [f"keyed.{identifier(key)} = {table}.{identifier(key)}" for key in self._keys]
+            same = [f"keyed.{identifier(key)} = {table}.{identifier(key)}" for key in self.relations.population.keys]
             yield join(f"left join {table}", same)
 
 
 def _views(features: Iterable[Feature]) -> list[View]:
     """The events that features are made of, once each."""
     return list({feature.view.name: feature.view for feature in features if feature.view}.values())
+
+
+def _used(views: Iterable[View], features: Iterable[Feature]) -> set[str]:
+    """The columns of `keyed` that features read or views are anchored at."""
+    read = {column for feature in features for column in feature.reads}
+    return read | {column for view in views for column in view.anchor.columns}
 
 
 def _features_of(view: View, features: Iterable[Feature]) -> list[Feature]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from ml.features.graph import Graph, Table
 from ml.features.keys import equal
@@ -34,6 +35,11 @@ class Relations:
     def start(self) -> Table:
         """The population's own table."""
         return self.graph.tables[self.population.node["unique_id"]]
+
+    @property
+    def keys(self) -> list[str]:
+        """The columns of `keyed` that identify a row of the population."""
+        return [f"keyed.{identifier(key)}" for key in self.population.keys]
 
     def name(self, table: Table) -> str:
         """The name under which a query reads a table: its short one, unless several tables or a step share that."""
@@ -70,7 +76,7 @@ class Relations:
         column = table.columns[clock or str(table.clock)]
         moment = timestamp(f"{identifier(alias)}.{identifier(column.name)}", column)
         if table.delay and column.name == table.clock:
-            return f"{moment} + {window(int(table.delay.total_seconds())).sql} - interval 1 microsecond"
+            return at_end(moment, table.delay)
         is_coarser = _is_date(column) and not _is_date(self.population.columns[self.population.as_of])
         return f"{moment} + interval 1 day - interval 1 microsecond" if is_coarser else moment
 
@@ -89,6 +95,11 @@ class Relations:
 def columns_of(parent: Parent) -> dict[str, str]:
     """The columns of a parent by their names in `keyed`."""
     return {f"{parent.alias}__{column}": column for column in parent.table.columns}
+
+
+def at_end(start: str, span: timedelta) -> str:
+    """The last moment of a span: what is known from then on is seen by as-ofs at its end."""
+    return f"{start} + {window(int(span.total_seconds())).sql} - interval 1 microsecond"
 
 
 def timestamp(sql: str, column: Column) -> str:

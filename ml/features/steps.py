@@ -8,9 +8,9 @@ from ml.features.layout import as_named, case, clauses, join, select, where
 from ml.features.measures import first_of, measures
 from ml.features.names import identifier
 from ml.features.paths import EventColumn, Parent, View
-from ml.features.relations import Relations, timestamp
+from ml.features.relations import Relations, at_end
 from ml.features.values import Values
-from ml.features.windows import Window, window
+from ml.features.windows import Window
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,7 @@ class Steps:
         population = self.relations.population
         if population.horizon is None:
             raise ValueError("outcomes of a population without horizon are never known")
-        as_of = timestamp(f"events.{identifier(population.as_of)}", population.columns[population.as_of])
-        known = f"{as_of} + {window(int(population.horizon.total_seconds())).sql} - interval 1 microsecond"
+        known = at_end(self.relations.as_of("events"), population.horizon)
         columns = [column.sql for column in view.columns]
         lines = [as_named(column, key) for column, key in zip(columns, keys, strict=True)]
         lines += [as_named(known, "at_"), *self._measured(view, needs, columns, known)]
@@ -111,8 +110,7 @@ class Steps:
         self, view: View, features: Sequence[Feature], windows: Sequence[Window], keys: Sequence[str]
     ) -> str:
         name = view.steps
-        lines = [f"keyed.{identifier(key)}" for key in self.relations.population.keys]
-        lines += [as_named(feature.expression, feature.name) for feature in features]
+        lines = [*self.relations.keys, *(as_named(feature.expression, feature.name) for feature in features)]
         same = [f"keyed.{identifier(one)} = {{}}.{key}" for one, key in zip(view.anchor.columns, keys, strict=True)]
         joins = []
         for alias, moment in [("now_", "keyed.as_of_"), *((one.alias, f"keyed.as_of_ - {one.sql}") for one in windows)]:

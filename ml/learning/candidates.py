@@ -164,7 +164,7 @@ def _bounded(candidate: Candidate, facts: Facts, leader: Leader | None) -> Candi
         steps = np.clip(facts.fit_seconds / STEP_SECONDS, *NETWORK_STEPS)
         passes = int(np.clip(steps * batch / facts.rows, 5, 200))
         return replace(candidate, parameters={**candidate.parameters, "batch_size": batch, "max_iter": passes})
-    if candidate.estimator in SPLIT_SECONDS:
+    if candidate.family.is_forest:
         leaf = int(candidate.parameters["min_samples_leaf"])
         leaf = max(leaf, FEWEST_IN_LEAF) if facts.is_absolute else leaf
         sizes = {"min_samples_leaf": leaf, "n_estimators": _trees(candidate, facts)}

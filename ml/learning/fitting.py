@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 
 from ml.declaration import Prediction
 from ml.learning.blend import TargetScale
-from ml.learning.candidates import SPLIT_SECONDS, Candidate
+from ml.learning.candidates import Candidate
 from ml.learning.cores import one_core
 from ml.learning.dataset import Dataset, Fold, Rows, block_order
 from ml.learning.encode import FeatureEncoder, make_encoder
@@ -192,7 +192,7 @@ def _goal(candidate: Candidate, scale: TargetScale, target: Array, prediction: P
 
 def _fit(candidate: Candidate, model: Any, matrix: Array, goal: Array, prediction: Prediction) -> None:  # noqa: ANN401 -- scikit-learn has no types
     one_core(model.fit, matrix, goal)
-    if candidate.estimator in SPLIT_SECONDS and _loss(prediction) == "absolute_error":
+    if candidate.family.is_forest and _loss(prediction) == "absolute_error":
         tell_medians(model, matrix, goal)
 
 

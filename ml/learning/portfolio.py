@@ -39,6 +39,7 @@ class Family:
         most_rows: with more rows to learn from it takes too long for what it adds.
         most_bags: how many fits on parts of few rows are worth averaging.
         grows: whether it learns in iterations and can be watched on other rows.
+        is_forest: whether it is the mean of trees, whose leaves can be told medians.
         scale: how its regression target is scaled (see `blend.TargetScale`).
     """
 
@@ -48,6 +49,7 @@ class Family:
     most_rows: int = ANY_ROWS
     most_bags: int = 1
     grows: bool = False
+    is_forest: bool = False
     scale: str = ""
 
 
@@ -95,8 +97,8 @@ def _network(task: str, _: str, seed: int, parameters: Parameters) -> BaseEstima
 PORTFOLIO: dict[str, Family] = {
     "hist_gradient_boosting": Family(_boosting, style="tree", most_bags=8, grows=True),
     "linear": Family(_linear, style="linear"),
-    "extra_trees": Family(_extra_trees, style="tree", cost=2),
-    "random_forest": Family(_forest, style="tree", cost=3),
+    "extra_trees": Family(_extra_trees, style="tree", cost=2, is_forest=True),
+    "random_forest": Family(_forest, style="tree", cost=3, is_forest=True),
     "kernel": Family(_kernel, style="linear", cost=4, most_rows=50_000, scale="standard"),
     "neural_network": Family(_network, style="linear", cost=3, most_rows=20_000, most_bags=3, scale="standard"),
 }
