@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 VIEWS = 24  # event relations, at most
 FEWEST_NUMBERS = 8  # columns of near events that are measured if they hold numbers, however many events there are
-STEPS = {"population", "wanted", "keyed", "reached", "events", "features", "now_"}  # of every query, see `query.Writer`
+# Of every query, see `query.Writer`.
+STEPS = {"population", "wanted", "newest", "told", "keyed", "reached", "events", "features", "now_"}
 LAYER = re.compile(r"^(stg_[a-z0-9]+__|stg_|int_|fct_|dim_|src_|raw_|seed_|base_)")
 
 

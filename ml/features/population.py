@@ -11,7 +11,7 @@ from ml.warehouse import Column, Warehouse
 from ml.words import nearest
 
 PREFIXES = ("pop_", "population_")
-RESERVED = "as_of_"
+RESERVED = ("as_of_", "known_")
 REQUIRED = ("target", "task", "entity", "as_of")
 
 
@@ -105,8 +105,9 @@ def _check_columns(population: Population, place: str) -> None:
                     f"{place}: '{key}' names the column '{name}', which it does not have. "
                     f"{nearest(name, population.columns)}"
                 )
-    if RESERVED in {name.lower() for name in population.columns}:
-        raise DeclarationError(f"{place}: the queries of features call the as-of '{RESERVED}': rename that column.")
+    for name in population.columns:
+        if name.lower() in RESERVED:
+            raise DeclarationError(f"{place}: the queries of features have a column '{name}' themselves: rename yours.")
     clock = population.columns[population.as_of]
     if clock.kind != "date":
         raise DeclarationError(f"{place}: the as-of '{clock.name}' is a {clock.type}; make it a date or a timestamp.")

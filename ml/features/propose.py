@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pandas as pd
 
+from ml.features.ahead import Ahead, days_ahead, find_ahead, told_ahead
 from ml.features.candidates import candidates
 from ml.features.feature import Feature
 from ml.features.follow import find_paths
@@ -32,10 +33,11 @@ class Proposed:
     paths: Paths
     values: Values
     features: tuple[Feature, ...]
+    ahead: Ahead | None
 
     def writer(self, source: Callable[[Table], str], wanted: str = "") -> Writer:
         """Writes the query of some of them; `source` names a table in SQL, `wanted` are the rows that are asked for."""
-        return Writer(Relations(self.population, self.graph, self.paths, source), self.values, wanted)
+        return Writer(Relations(self.population, self.graph, self.paths, source, self.ahead), self.values, wanted)
 
 
 def propose(name: str, manifest: Manifest, warehouse: Warehouse) -> Proposed:
@@ -50,11 +52,19 @@ def propose(name: str, manifest: Manifest, warehouse: Warehouse) -> Proposed:
     graph = _with_keys(read_graph(manifest, warehouse, population), population)
     values = Values(warehouse)
     paths = find_paths(population, graph)
-    _without_stale_outcomes(population, paths, warehouse)
+    ahead = find_ahead(Relations(population, graph, paths, lambda table: table.relation), warehouse)
+    if ahead:
+        paths.notes.append(ahead.note)
+    else:
+        _without_stale_outcomes(population, paths, warehouse)
     follow_latest(population, graph, paths, values)
     follow_links(population, graph, paths, values)
     windows = {view.name: _windows(view, population, warehouse) for view in paths.views}
-    return Proposed(population, graph, paths, values, tuple(candidates(population, graph, paths, values, windows)))
+    found = candidates(population, graph, paths, values, windows)
+    if ahead:
+        taken = {*population.columns, *(feature.name for feature in found)}
+        found = [days_ahead(taken), *map(told_ahead, found)]
+    return Proposed(population, graph, paths, values, tuple(found), ahead)
 
 
 def _with_keys(graph: Graph, population: Population) -> Graph:

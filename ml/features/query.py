@@ -36,7 +36,7 @@ class Writer:
         keys = [latest_key(anchor) for anchor in anchors.values()]
         first, parts = _views(keys), [*keys, *parts]
         views, of_views = _views(parts), self._of_views
-        steps = [*self._imports(views, parts), self._keyed(views, parts)]
+        steps = [*self._imports(views, parts), *self._told(), self._keyed(views, parts)]
         for place, view in enumerate(views, 1):
             steps += of_views.of(view, _features_of(view, parts))
             if place == len(first):
@@ -59,6 +59,8 @@ class Writer:
             if not view.is_own:
                 parents = of_views.parents(view, _features_of(view, features))
                 tables += [view.table, *(parent.table for parent in parents)]
+        if self.relations.ahead:
+            tables.append(self.relations.ahead.view.table)
         for table in tables:
             found[self.relations.name(table)] = f"select * from {source(table)}"
         return list(found.items())
@@ -77,10 +79,19 @@ class Writer:
                     step = by_alias[step].via
         return [parent for parent in parents if parent.alias in wanted]
 
+    @property
+    def _rows(self) -> str:
+        return "wanted" if self.wanted else "population"
+
+    def _told(self) -> list[tuple[str, str]]:
+        ahead = self.relations.ahead
+        return ahead.steps(self.relations, self._rows) if ahead else []
+
     def _keyed(self, views: Sequence[View], features: Sequence[Feature]) -> tuple[str, str]:
-        rows = "wanted" if self.wanted else "population"
-        as_of = self.relations.as_of(rows)
-        lines = [f"{rows}.*", f"{as_of} as as_of_"]
+        ahead = self.relations.ahead
+        rows = "told" if ahead else self._rows
+        known = "told.known_" if ahead else self.relations.as_of(rows)
+        lines = [f"{rows}.*", *([] if ahead else [f"{known} as as_of_"])]
         used = _used(views, features)
         joins: list[str] = []
         for parent in self._needed_parents(views, features):
@@ -91,18 +102,18 @@ class Writer:
             via = rows if parent.via == "population" else identifier(parent.via)
             conditions = self.relations.same_key(parent, via)
             if parent.table.clock:
-                conditions.append(f"{as_of} > {self.relations.moment(parent.table, parent.alias)}")
+                conditions.append(f"{known} > {self.relations.moment(parent.table, parent.alias)}")
             if parent.table.is_history:
                 until = f"{alias}.dbt_valid_to"
                 conditions.append(
-                    f"({until} is null or {timestamp(until, parent.table.columns['dbt_valid_to'])} >= {as_of})"
+                    f"({until} is null or {timestamp(until, parent.table.columns['dbt_valid_to'])} >= {known})"
                 )
             joins.append(join(f"left join {self.relations.aliased(parent)}", conditions))
         return "keyed", "\n".join([select(lines), f"from {rows}", *joins])
 
     def _reached(self, latest: Sequence[Feature]) -> str:
         """The rows with the keys that their latest events hold."""
-        lines = [*self.relations.keys, "keyed.as_of_", *map(joined, latest)]
+        lines = [*self.relations.keys, self.relations.known, *map(joined, latest)]
         return "\n".join([select(lines), "from keyed", *self._joins(_views(latest))])
 
     def _joined(self, views: Sequence[View], features: Sequence[Feature], kept: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from ml.features.graph import Graph, Table
 from ml.features.keys import equal
@@ -12,7 +13,11 @@ from ml.features.population import Population
 from ml.features.windows import window
 from ml.warehouse import Column
 
+if TYPE_CHECKING:
+    from ml.features.ahead import Ahead
+
 ENDINGS = ("_events", "_instants", "_running", "_features")  # of the steps of a view
+AS_OF, KNOWN = "keyed.as_of_", "keyed.known_"
 
 
 @dataclass(frozen=True)
@@ -24,12 +29,14 @@ class Relations:
         graph: the tables.
         paths: the parents and views that features may use.
         source: how a table is named in SQL.
+        ahead: how far the open rows lie after all events, if they do.
     """
 
     population: Population
     graph: Graph
     paths: Paths
     source: Callable[[Table], str]
+    ahead: "Ahead | None" = None
 
     @property
     def start(self) -> Table:
@@ -40,6 +47,11 @@ class Relations:
     def keys(self) -> list[str]:
         """The columns of `keyed` that identify a row of the population."""
         return [f"keyed.{identifier(key)}" for key in self.population.keys]
+
+    @property
+    def known(self) -> str:
+        """The moment before which events are told of: the as-of, unless open rows lie ahead of all events."""
+        return KNOWN if self.ahead else AS_OF
 
     def name(self, table: Table) -> str:
         """The name under which a query reads a table: its short one, unless several tables or a step share that."""

@@ -112,8 +112,8 @@ class Steps:
         name = view.steps
         lines = [*self.relations.keys, *(as_named(feature.expression, feature.name) for feature in features)]
         same = [f"keyed.{identifier(one)} = {{}}.{key}" for one, key in zip(view.anchor.columns, keys, strict=True)]
-        joins = []
-        for alias, moment in [("now_", "keyed.as_of_"), *((one.alias, f"keyed.as_of_ - {one.sql}") for one in windows)]:
+        joins, known = [], self.relations.known
+        for alias, moment in [("now_", known), *((one.alias, f"{known} - {one.sql}") for one in windows)]:
             conditions = [*(one.format(alias) for one in same), f"{moment} > {alias}.at_"]
             joins.append(join(f"asof left join {name}_running as {alias}", conditions))
         return "\n".join([select(lines), rows_of(view), *joins])

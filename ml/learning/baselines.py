@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.declaration import Prediction
+from ml.learning.ahead import Spans, told_until
 from ml.learning.dataset import Dataset, Rows, Split
 from ml.learning.scorers import score
 
@@ -28,14 +29,15 @@ class Baseline:
         return self.outputs[rows]
 
 
-def baseline(dataset: Dataset, split: Split, prediction: Prediction) -> Baseline:
+def baseline(dataset: Dataset, split: Split, prediction: Prediction, ahead: Spans | None = None) -> Baseline:
     """The naive prediction with the best mean score on the validation folds; the test has no say.
 
     Candidates are the overall mean (for classes: their shares), for a regression the median, and with time also the
     past mean, the recent mean and the last value of the same entity, or of one of its columns. An outcome counts as
-    known one horizon after its as-of; a mean is shrunk to the overall mean by the weight of one row.
+    known one horizon after its as-of; a mean is shrunk to the overall mean by the weight of one row. Where open rows
+    lie `ahead` of all outcomes by such spans, the past is told up to as long before each as-of.
     """
-    candidates = list(_candidates(dataset, split, prediction))
+    candidates = list(_candidates(dataset, split, prediction, ahead))
     return max(candidates, key=lambda candidate: _validated(candidate, dataset, split, prediction))
 
 
@@ -48,7 +50,7 @@ def _validated(candidate: Baseline, dataset: Dataset, split: Split, prediction: 
     return mean if np.isfinite(mean) else -np.inf
 
 
-def _candidates(dataset: Dataset, split: Split, prediction: Prediction) -> Iterator[Baseline]:
+def _candidates(dataset: Dataset, split: Split, prediction: Prediction, ahead: Spans | None) -> Iterator[Baseline]:
     values = _values(dataset)
     is_regression = prediction.task == "regression"
     overall = _constant(values, split, np.mean)
@@ -59,9 +61,10 @@ def _candidates(dataset: Dataset, split: Split, prediction: Prediction) -> Itera
         return
     # Without a horizon an outcome is known right after its as-of, not at it: else a row would know its own.
     known_at = dataset.as_of + np.timedelta64(prediction.horizon or timedelta(microseconds=1)).astype("timedelta64[us]")
+    until = dataset.as_of if ahead is None else told_until(dataset.as_of, ahead, prediction.seed)
     for columns in _histories(dataset):
         groups = dataset.keys.groupby(list(columns), sort=False, dropna=False).ngroup().to_numpy().astype(np.intp)
-        mean, recent, last = _past(groups, dataset.as_of, known_at, values, overall)
+        mean, recent, last = _past(groups, until, known_at, values, overall)
         name = " and ".join(columns)
         yield Baseline(f"past mean of {name}", _shape(mean))
         yield Baseline(f"recent mean of {name}", _shape(recent))
@@ -101,19 +104,19 @@ def _constant(values: Array, split: Split, summary: Callable[..., Array]) -> Arr
 
 def _past(
     groups: NDArray[np.intp],
-    as_of: NDArray[np.datetime64],
+    until: NDArray[np.datetime64],
     known_at: NDArray[np.datetime64],
     values: Array,
     overall: Array,
 ) -> tuple[Array, Array, Array]:
-    """Of the values of each row's group that were known by its as-of: the mean, the mean of the latest, the last."""
+    """Of the values of each row's group that were known by a moment: the mean, the mean of the latest, the last."""
     closed = np.flatnonzero(~np.isnan(values[:, 0]))
     order = closed[np.lexsort((known_at[closed], groups[closed]))]
     # Group and moment as one ascending number, so that one search finds where each row's past ends.
     moments = np.unique(known_at)
     width = len(moments) + 1
     place = groups[order] * width + np.searchsorted(moments, known_at[order]) + 1
-    ends = np.searchsorted(place, groups * width + np.searchsorted(moments, as_of, side="right"), side="right")
+    ends = np.searchsorted(place, groups * width + np.searchsorted(moments, until, side="right"), side="right")
     starts = np.searchsorted(place, groups * width, side="right")
     sums = np.vstack([np.zeros((1, values.shape[1])), np.cumsum(values[order], axis=0)])
     latest = np.maximum(starts, ends - RECENT)

@@ -24,6 +24,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.tree import DecisionTreeRegressor
 
 from ml.declaration import Prediction
+from ml.learning.ahead import Spans, spans_ahead
 from ml.learning.baselines import Baseline, baseline
 from ml.learning.cores import in_threads
 from ml.learning.dataset import Dataset, Fold, Rows, Split, block_order, entity_hash, epoch_days, split_rows, thin
@@ -108,9 +109,18 @@ class Evidence:
         return self.losses(np.vstack([self._means(learn, judge) for learn, judge in self.folds]))
 
     @cached_property
+    def ahead(self) -> Spans | None:
+        """By how much open rows lie after the moment when the last outcome was known; None if not far."""
+        horizon, closed, opened = self.prediction.horizon, self.dataset.as_of, self.opened.as_of
+        if horizon is None or closed is None or opened is None:
+            return None
+        span = np.timedelta64(horizon).astype("timedelta64[us]")
+        return spans_ahead(opened, closed.max() + span, span)
+
+    @cached_property
     def baseline(self) -> Baseline:
         """The best naive prediction, which may know its entity's past."""
-        return baseline(self.dataset, self.split, self.prediction)
+        return baseline(self.dataset, self.split, self.prediction, self.ahead)
 
     @cached_property
     def history(self) -> Array:

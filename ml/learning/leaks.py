@@ -89,30 +89,40 @@ def future_value(evidence: Evidence) -> Iterator[Finding]:
         gone, shift = collapsed(evidence, name), open_shift(evidence, name)
         if gone:
             text = f"{gone} in the open rows, while it varies in every closed period"
-            yield _future(name, text, tells and _is_leaned_on(evidence, name), 1.0)
+            yield _future(evidence, name, text, tells and _is_leaned_on(evidence, name), 1.0)
         elif tells and name in untied:
             tie = untied[name]
             text = (
                 f"follows other features in closed periods (squared correlation {tie.usual:.2f}), but not in open rows"
             )
-            yield _future(name, f"{text} ({tie.value:.2f})", tie.is_lost, tie.value, tie.threshold)
+            yield _future(evidence, name, f"{text} ({tie.value:.2f})", tie.is_lost, tie.value, tie.threshold)
         elif shift is not None:
             text = f"is distributed otherwise in the open rows than in closed ones (distance {shift.value:.2f}, "
             text += f"closed periods among themselves {shift.usual:.2f})"
             is_leak = tells and beats_all_others(evidence, name, factor=1.0)
             if is_leak or shift.is_large:
-                yield _future(name, text, is_leak, shift.value, shift.threshold)
+                yield _future(evidence, name, text, is_leak, shift.value, shift.threshold)
 
 
-def _future(name: str, how: str, is_leak: bool, value: float, threshold: float | None = None) -> Finding:
-    meaning = (
-        "and tells of the outcome: it seems to become known only after the as-of. Exclude it, or rebuild it as it was "
-        "known at the as-of."
-        if is_leak
-        else "predictions will have to extrapolate."
-    )
+def _future(
+    evidence: Evidence, name: str, how: str, is_leak: bool, value: float, threshold: float | None = None
+) -> Finding:
+    meaning = _why_lost(evidence) if is_leak else "predictions will have to extrapolate."
     level, link = ("error", "") if is_leak else ("warning", ":")
     return Finding(level, "future value", f"'{name}' {how}{link} {meaning}", name, value, threshold)
+
+
+def _why_lost(evidence: Evidence) -> str:
+    if evidence.ahead is None:
+        return (
+            "and tells of the outcome: it seems to become known only after the as-of. Exclude it, or rebuild it as it "
+            "was known at the as-of."
+        )
+    days = evidence.ahead.max() // np.timedelta64(1, "D")
+    return (
+        f"and tells of the outcome: open rows lie up to {days} days after the last known outcome, and can't know it. "
+        "Exclude it, or tell closed rows from as long before their as-of, as `martlet features` does."
+    )
 
 
 def identifier(evidence: Evidence) -> Iterator[Finding]:

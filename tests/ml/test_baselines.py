@@ -4,6 +4,7 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 
+from ml.learning.ahead import spans_ahead
 from ml.learning.baselines import baseline
 from ml.learning.dataset import make_dataset, split_rows
 from ml.learning.scorers import score
@@ -47,6 +48,22 @@ def test_an_outcome_is_known_one_horizon_later() -> None:
     naive = baseline(dataset, split, prediction)
     assert naive.name == "last value of customer"
     assert np.array_equal(naive.output(split.test), dataset.known_target[split.test] - 4)
+
+
+def test_an_outcome_is_known_later_where_open_rows_lie_ahead() -> None:
+    frame = weekly(customers=50)
+    prediction = declare_spend()
+    week = ((frame["as_of"] - frame["as_of"].min()).dt.days // 7).astype(float)
+    dataset = make_dataset(frame.assign(spend=week), prediction, KINDS)
+    split = split_rows(dataset, prediction)
+    assert dataset.as_of is not None
+    horizon, last = np.timedelta64(28, "D"), dataset.as_of.max()
+    a_little = last + horizon + np.array([7, 14, 21, 28], "timedelta64[D]")
+    assert spans_ahead(a_little, last + horizon, horizon) is None
+    ahead = spans_ahead(np.repeat(last + horizon + np.timedelta64(35, "D"), 4), last + horizon, horizon)
+    naive = baseline(dataset, split, prediction, ahead)
+    assert naive.name == "last value of customer"
+    assert np.array_equal(naive.output(split.test), dataset.known_target[split.test] - 4 - 5)
 
 
 def test_recent_outcomes_count_more_where_levels_change() -> None:

@@ -349,7 +349,7 @@ SPOILED = [
     ("pop_return", "insert into pop_return from pop_return limit 1", "there are several rows for patient_id = "),
     ("pop_return", "update pop_return set patient_id = null where patient_id = 3", "rows have a null in patient_id"),
     ("pop_return", "alter table pop_return alter as_of_date type varchar", "the as-of 'as_of_date' is a VARCHAR"),
-    ("pop_return", "alter table pop_return add column as_of_ date", "call the as-of 'as_of_': rename that column"),
+    ("pop_return", "alter table pop_return add column as_of_ date", "have a column 'as_of_' themselves: rename yours"),
     ("pop_return", "alter table pop_return drop has_returned", "'target' names the column 'has_returned'"),
     ("pop_return", "update pop_return set has_returned = true", "the target is the same in every closed row"),
     ("pop_return", "delete from pop_return where patient_id > 1", "are needed to judge features"),

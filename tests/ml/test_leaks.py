@@ -263,6 +263,18 @@ def test_a_plan_that_is_not_made_yet_is_a_warning() -> None:
     assert [(finding.level, finding.feature) for finding in leaks(frame)] == [("warning", "plan")]
 
 
+def test_what_open_rows_far_ahead_cannot_know_is_told_as_that() -> None:
+    frame, random = weekly("regression"), np.random.default_rng(4)
+    is_open = frame["y"].isna()
+    frame["recent"] = (frame["truth"] + random.normal(size=len(frame))).mask(is_open)
+    (near,) = leaks(frame)
+    assert near.level == "error"
+    assert "known only after the as-of" in near.message
+    (far,) = leaks(frame.assign(as_of=frame["as_of"] + pd.to_timedelta(70 * is_open, unit="D")))
+    assert far.level == "error"
+    assert "open rows lie up to 70 days after the last known outcome, and can't know it" in far.message
+
+
 def test_a_change_that_happens_between_closed_periods_too_is_no_alarm() -> None:
     frame = weekly("regression")
     step = (frame["as_of"] - frame["as_of"].min()).dt.days // 28

@@ -1,0 +1,97 @@
+"""Rows that lie further ahead than any event, as the next six months do: what they can know, and learning from alike.
+
+An open row far ahead knows nothing of the time between the newest event and its as-of. Closed rows know all up to
+theirs, and what is learned from the last days before an as-of is worth nothing then. So closed rows are told as they
+were known some time before, drawn for each of them from the spans by which the open rows lie ahead.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import pandas as pd
+
+from ml.features.feature import Feature, unique
+from ml.features.layout import as_named, select
+from ml.features.names import identifier
+from ml.features.paths import View
+from ml.features.relations import AS_OF, KNOWN, Relations
+from ml.learning.ahead import END, FAR
+from ml.warehouse import Warehouse
+
+SINCE = f"(epoch({AS_OF}) - epoch({KNOWN})) / 86400"
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """How far open rows lie ahead: no more than `most` after the newest event of a `view`."""
+
+    view: View
+    most: timedelta
+
+    @property
+    def note(self) -> str:
+        """As the analyst should know it."""
+        return (
+            f"open rows lie up to {self.most.days} days after the newest row of {self.view.table.name}: closed rows "
+            "are told from as long before their as-of, at random, as what is known later would not help those"
+        )
+
+    def steps(self, relations: Relations, rows: str) -> list[tuple[str, str]]:
+        """The rows with their as-of, and the moment up to which they are told."""
+        events = f"from {relations.name(self.view.table)} as events"
+        moment = f"max({relations.moment(self.view.table, 'events')}) + interval 1 microsecond"
+        as_of = relations.as_of(rows)
+        is_open = f"{rows}.{identifier(relations.population.target)} is null"
+        keys = ", ".join(f"{rows}.{identifier(key)}" for key in relations.population.keys)
+        number, unit = self._most
+        before = f"{as_of} - {unit}(cast(hash({keys}) % {number + 1} as integer))"
+        known = f"case\n    when {is_open} then least({as_of}, newest.at_)\n    else {before}\nend"
+        lines = [f"{rows}.*", as_named(as_of, "as_of_"), as_named(known, "known_")]
+        return [
+            ("newest", f"{select([as_named(moment, 'at_')])}\n{events}"),
+            ("told", f"{select(lines)}\nfrom {rows}\ncross join newest"),
+        ]
+
+    @property
+    def _most(self) -> tuple[int, str]:
+        """How many days, or where those are few, seconds."""
+        is_long = self.most >= timedelta(days=3)
+        return (self.most.days, "to_days") if is_long else (int(self.most.total_seconds()), "to_seconds")
+
+
+def find_ahead(relations: Relations, warehouse: Warehouse) -> Ahead | None:
+    """How far the open rows lie ahead; None if nearly all know events about as fresh as closed rows do."""
+    population = relations.population
+    views = [view for view in relations.paths.views if view.is_near and not view.is_own and view.table.clock]
+    if population.horizon is None or not views:
+        return None
+    newest, place = max((_newest(view, relations, warehouse), place) for place, view in enumerate(views))
+    as_of, target = relations.as_of("rows"), warehouse.quote(population.target)
+    ahead = f"epoch({as_of}) - epoch(cast('{newest}' as timestamp))"
+    row = warehouse.query(
+        f"select quantile_cont({ahead}, {1 - FAR}) as far, quantile_cont({ahead}, {END}) as most "
+        f"from {population.relation} as rows where rows.{target} is null"
+    ).iloc[0]
+    if pd.isna(row["far"]) or timedelta(seconds=row["far"]) <= population.horizon:
+        return None
+    return Ahead(views[place], timedelta(seconds=row["most"]))
+
+
+def _newest(view: View, relations: Relations, warehouse: Warehouse) -> pd.Timestamp:
+    moment = relations.moment(view.table, "events")
+    found = warehouse.query(f"select max({moment}) as newest from {view.table.relation} as events")["newest"][0]
+    return pd.Timestamp.min if pd.isna(found) else pd.Timestamp(found)
+
+
+def told_ahead(feature: Feature) -> Feature:
+    """A feature of events as it is of rows that are told up to a moment before their as-of."""
+    if feature.view is None:
+        return feature
+    words = feature.description.replace("the as-of", "the last known moment")
+    return replace(feature, expression=feature.expression.replace(AS_OF, KNOWN), description=words)
+
+
+def days_ahead(taken: set[str]) -> Feature:
+    """How long before the as-of what is known of a row ends, under a name that is not taken."""
+    words = "Days from the last known moment to the as-of."
+    return unique(Feature("days_ahead", SINCE, "number", words, "the as-of"), taken)
