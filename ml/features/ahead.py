@@ -11,14 +11,16 @@ from datetime import timedelta
 import pandas as pd
 
 from ml.features.feature import Feature, unique
-from ml.features.layout import as_named, select
+from ml.features.layout import as_named, call, indented, select
 from ml.features.names import identifier
 from ml.features.paths import View
 from ml.features.relations import AS_OF, KNOWN, Relations
+from ml.features.windows import DAY
 from ml.learning.ahead import END, FAR
 from ml.warehouse import Warehouse
 
 SINCE = f"(epoch({AS_OF}) - epoch({KNOWN})) / 86400"
+FEW_DAYS = 3  # below, spans are drawn to the second
 
 
 @dataclass(frozen=True)
@@ -39,13 +41,15 @@ class Ahead:
     def steps(self, relations: Relations, rows: str) -> list[tuple[str, str]]:
         """The rows with their as-of, and the moment up to which they are told."""
         events = f"from {relations.name(self.view.table)} as events"
-        moment = f"max({relations.moment(self.view.table, 'events')}) + interval 1 microsecond"
+        moment = f"max({relations.moment(self.view.table, 'events')})"
         as_of = relations.as_of(rows)
         is_open = f"{rows}.{identifier(relations.population.target)} is null"
         keys = ", ".join(f"{rows}.{identifier(key)}" for key in relations.population.keys)
-        number, unit = self._most
-        before = f"{as_of} - {unit}(cast(hash({keys}) % {number + 1} as integer))"
-        known = f"case\n    when {is_open} then least({as_of}, newest.at_)\n    else {before}\nend"
+        seconds, unit = self._unit
+        ahead = f"floor((epoch({as_of}) - epoch(newest.at_)) / {seconds})"
+        drawn = f"hash({keys}) % {int(self.most.total_seconds()) // seconds + 1}"
+        spans = f"case\n    when {is_open}\n        then greatest({ahead}, 0)\n    else {drawn}\nend"
+        known = f"{as_of} - {unit}(\n{indented(call('cast', f'{spans} as integer'))}\n)"
         lines = [f"{rows}.*", as_named(as_of, "as_of_"), as_named(known, "known_")]
         return [
             ("newest", f"{select([as_named(moment, 'at_')])}\n{events}"),
@@ -53,10 +57,9 @@ class Ahead:
         ]
 
     @property
-    def _most(self) -> tuple[int, str]:
-        """How many days, or where those are few, seconds."""
-        is_long = self.most >= timedelta(days=3)
-        return (self.most.days, "to_days") if is_long else (int(self.most.total_seconds()), "to_seconds")
+    def _unit(self) -> tuple[int, str]:
+        """What spans are told in, in seconds, and DuckDB's name of it: days, or where those are few, seconds."""
+        return (DAY, "to_days") if self.most >= timedelta(days=FEW_DAYS) else (1, "to_seconds")
 
 
 def find_ahead(relations: Relations, warehouse: Warehouse) -> Ahead | None:

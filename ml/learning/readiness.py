@@ -20,6 +20,10 @@ DOUBT = 0.05  # chance that worthless data pass for enough, over both ways in wh
 SAMPLES = 400
 # A fold each, the test, and one horizon before the first of them to learn from.
 NEEDED_HORIZONS = FOLDS + 2
+LATE_REMEDY = (
+    "See why outcomes come late. If these rows lie ahead, as those of a plan do, tell closed rows from as long before "
+    "their as-of, as `martlet features` does."
+)
 YEAR = 365.25  # days; seasons that were seen once can't be told from trends
 DRIFT = 0.25  # of the base rate, or of a spread of the target: what a plan would notice
 DRIFT_CHANCE = 0.01
@@ -141,7 +145,7 @@ def history(evidence: Evidence, counts: pd.DataFrame) -> Iterator[Finding]:
         "warning" if late else "info",
         "label delay",
         f"The newest known outcome is of {last:%Y-%m-%d}, {delay:.0f} days before the newest as-of"
-        + (f"; after the horizon it should be {due:.0f} at most. See why outcomes come late." if late else "."),
+        + (f"; after the horizon it should be {due:.0f} at most. {LATE_REMEDY}" if late else "."),
         value=delay,
         threshold=due,
     )
