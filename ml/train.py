@@ -202,7 +202,7 @@ def _expected(
         keys = dataset.keys.iloc[unseen.rows[part]]
         return declared_metric(unseen.y[part], unseen.output[part], prediction, keys)
 
-    if dataset.as_of is None:
+    if not dataset.has_periods:
         folds = float(np.mean([len(learn) for learn, _ in split.folds]))
         reach = with_more_rows(validated.value, tested.value, folds, len(split.train), len(dataset.closed))
         return expected(tested, measured(np.arange(len(unseen.y))), (), reach)

@@ -57,7 +57,7 @@ def _candidates(dataset: Dataset, split: Split, prediction: Prediction, ahead: S
     yield Baseline("overall mean" if is_regression else "class shares", _shape(overall))
     if is_regression:
         yield Baseline("overall median", _shape(_constant(values, split, np.median)))
-    if dataset.as_of is None:
+    if dataset.as_of is None or not dataset.has_periods:
         return
     # Without a horizon an outcome is known right after its as-of, not at it: else a row would know its own.
     known_at = dataset.as_of + np.timedelta64(prediction.horizon or timedelta(microseconds=1)).astype("timedelta64[us]")

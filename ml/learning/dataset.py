@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -58,6 +59,11 @@ class Dataset:
     def known_target(self) -> NDArray[np.float64]:
         """The target of every row; NaN throughout if none is known."""
         return np.full(len(self), np.nan) if self.target is None else self.target
+
+    @cached_property
+    def has_periods(self) -> bool:
+        """Whether closed rows have several as-ofs, so that later ones can judge what earlier ones taught."""
+        return self.as_of is not None and len(np.unique(self.as_of[self.closed])) > 1
 
 
 @dataclass(frozen=True)
@@ -124,8 +130,8 @@ def split_rows(dataset: Dataset, prediction: Prediction) -> Split:
 
     With time, the test is the latest horizon's worth of as-ofs, and rows train only if their outcome was known by the
     first of them (purging: de Prado, Advances in Financial Machine Learning, 2018, ch. 7); the folds repeat this on
-    ever earlier periods. A period grows by whole as-ofs until it holds enough rows to judge by. Without time, entities
-    are dealt out by a stable hash.
+    ever earlier periods. A period grows by whole as-ofs until it holds enough rows to judge by. Without time, or with
+    a single as-of, entities are dealt out by a stable hash.
 
     Raises:
         DataError: a side would be empty, or would hold one class only.
@@ -134,14 +140,14 @@ def split_rows(dataset: Dataset, prediction: Prediction) -> Split:
     if not len(closed):
         raise DataError(f"{prediction.name}: no row has a known '{prediction.target}'.")
     as_of = dataset.as_of
-    if as_of is None:
+    if as_of is None or not dataset.has_periods:
         return _split_by_entity(dataset, prediction, closed)
     horizon = np.timedelta64(prediction.horizon or timedelta(0)).astype("timedelta64[us]")
     train, test = _last_period(closed, as_of, horizon)
     folds = tuple(_time_folds(dataset, train, as_of, horizon)) or _entity_folds(dataset, train)
     if not folds or not _both_usable(dataset, train, test):
         raise _too_little(dataset, prediction, train, test)
-    return Split(train, test, folds, as_of[test].min(), as_of[test].max())
+    return _split(dataset, train, test, folds)
 
 
 def block_order(dataset: Dataset, rows: Rows) -> Rows:
@@ -248,7 +254,12 @@ def _split_by_entity(dataset: Dataset, prediction: Prediction, closed: Rows) -> 
     folds = _entity_folds(dataset, train)
     if not folds or not _both_usable(dataset, train, test):
         raise _too_little(dataset, prediction, train, test)
-    return Split(train, test, folds, None, None)
+    return _split(dataset, train, test, folds)
+
+
+def _split(dataset: Dataset, train: Rows, test: Rows, folds: tuple[Fold, ...]) -> Split:
+    tested = None if dataset.as_of is None else dataset.as_of[test]
+    return Split(train, test, folds, *((None, None) if tested is None else (tested.min(), tested.max())))
 
 
 def _entity_folds(dataset: Dataset, train: Rows) -> tuple[Fold, ...]:
@@ -283,7 +294,7 @@ def _hash(frame: pd.DataFrame) -> NDArray[np.uint64]:
 def _too_little(dataset: Dataset, prediction: Prediction, train: Rows, test: Rows) -> DataError:
     have = f"{len(dataset.closed)} rows with a known '{prediction.target}'"
     need = "more entities"
-    if dataset.as_of is not None:
+    if dataset.as_of is not None and dataset.has_periods:
         have += f" at {len(np.unique(dataset.as_of[dataset.closed]))} as-ofs"
         need = f"as-ofs that span more than twice the horizon ({prediction.horizon or timedelta(0)})"
     if dataset.classes:

@@ -33,8 +33,8 @@ def clustered_weights(clusters: NDArray[np.intp], samples: int, seed: int) -> It
     count = int(clusters.max()) + 1
     block = max(1, CELLS // len(clusters))
     for start in range(0, samples, block):
-        drawn = random.multinomial(count, np.full(count, 1 / count), size=min(block, samples - start))
-        yield drawn[:, clusters].astype(np.float64)
+        drawn = [random.integers(count, size=count) for _ in range(min(block, samples - start))]
+        yield np.vstack([np.bincount(one, minlength=count)[clusters] for one in drawn]).astype(np.float64)
 
 
 def roc_auc(y: Array, output: Array, weights: Array) -> Array:

@@ -159,7 +159,7 @@ def assemble(
     """
     is_regression = prediction.task == "regression"
     interval = ConformalIntervals(prediction.interval) if is_regression else None
-    periods = validation.parts if dataset.as_of is not None else ()
+    periods = validation.parts if dataset.has_periods else ()
     return FittedPrediction(
         estimator=estimator,
         task=prediction.task,

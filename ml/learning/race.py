@@ -239,7 +239,7 @@ class Race:
         if self._prediction.task == "regression":
             return 1.0, outputs
         like = outputs
-        if self._dataset.as_of is not None:  # each fold is a time with base rates of its own
+        if self._dataset.has_periods:  # each fold is a time with base rates of its own
             met = [class_shares(self._outcome[part], self._classes) for part in self._judge.parts]
             like = [moved(output, shares) for output, shares in zip(outputs, met, strict=True)]
         temperature = best_temperature(self._outcome, np.concatenate(like), self._shares)

@@ -118,6 +118,15 @@ def history(evidence: Evidence, counts: pd.DataFrame) -> Iterator[Finding]:
         return
     first, last = pd.Timestamp(dataset.as_of.min()), pd.Timestamp(dataset.as_of.max())
     days = (last - first) / pd.Timedelta(days=1)
+    if not dataset.has_periods:
+        yield Finding(
+            "warning",
+            "history",
+            f"All closed rows have one as-of, {first:%Y-%m-%d}: entities are split into teaching and "
+            "judging ones, so nobody knows what another time will change. Add earlier as-ofs.",
+            value=days,
+        )
+        return
     seasons = "" if days >= YEAR else "; a season was seen once at most, so collect at least a year"
     yield Finding(
         "info",

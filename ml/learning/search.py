@@ -90,7 +90,7 @@ def search(
     _require_known(prediction)
     folds = _folds(dataset, split, prediction)
     targets = [dataset.known_target[judge] for _, judge in folds]
-    judge = Judge(prediction.metric, prediction.task, targets, is_pooled=dataset.as_of is None)
+    judge = Judge(prediction.metric, prediction.task, targets, is_pooled=not dataset.has_periods)
     with _quiet():
         race = Race(dataset, folds, prediction, judge, budget)
         upcoming = candidates(

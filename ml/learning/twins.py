@@ -65,7 +65,7 @@ def entity_overlap(evidence: Evidence) -> Iterator[Finding]:
     dataset = evidence.dataset
     learn = thin(dataset, evidence.split.train, TRAIN_ROWS)
     judge = thin(dataset, evidence.split.test, TEST_ROWS)
-    if dataset.as_of is not None or len(learn) <= NEIGHBOURS:
+    if dataset.has_periods or len(learn) <= NEIGHBOURS:
         return
     near = _nearness(evidence, list(dataset.kinds), learn, judge)
     if not near.is_unlikely or not _agree(evidence, judge[near.close], near.nearest[near.close]):

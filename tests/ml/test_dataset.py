@@ -160,7 +160,16 @@ def test_a_row_stays_on_its_side_whatever_the_order() -> None:
     assert sides[0] == sides[1]
 
 
-@pytest.mark.parametrize("weeks", [1, 4])
+def test_rows_of_one_as_of_are_split_by_entity() -> None:
+    dataset = churn(weeks=1, customers=300)
+    split = split_rows(dataset, declare())
+    assert 30 < len(split.test) < 100
+    assert not set(dataset.keys["customer"].iloc[split.test]) & set(dataset.keys["customer"].iloc[split.train])
+    assert split.tested_from == split.tested_to == dataset.as_of.max()  # type: ignore[union-attr]
+    assert len(split.folds) > 2
+
+
+@pytest.mark.parametrize("weeks", [2, 4])
 def test_too_little_history_is_explained(weeks: int) -> None:
     with pytest.raises(DataError, match=rf"at {weeks} as-ofs leave 0 rows .* twice the horizon \(28 days"):
         split_rows(churn(weeks=weeks), declare())

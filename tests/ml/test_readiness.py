@@ -108,6 +108,10 @@ def test_history_is_held_against_the_horizon_and_outcomes_against_their_delay() 
     assert levels(history(evidence_of(frame), counts_of(frame))) == [("history", "info"), ("label delay", "info")]
     short = frame[frame["as_of"] >= frame["as_of"].max() - pd.Timedelta(days=7 * 17)]
     assert ("history", "warning") in levels(history(evidence_of(short), counts_of(short)))
+    once = frame[frame["as_of"] == frame["as_of"].min()]
+    (one,) = history(evidence_of(once), counts_of(once))
+    assert one.level == "warning"
+    assert "All closed rows have one as-of" in one.message
     late = frame.assign(y=frame["y"].mask(frame["as_of"] >= frame["as_of"].max() - pd.Timedelta(days=7 * 8)))
     assert ("label delay", "warning") in levels(history(evidence_of(late), counts_of(late)))
 

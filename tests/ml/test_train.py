@@ -178,3 +178,17 @@ def test_costs_move_the_predicted_class_and_are_recorded(cellar: Place) -> None:
     metrics = cellar.sql(f"select * from ml.metrics where run_id = '{run['run_id']}' and split = 'test'")
     assert {"cost_per_row", "cost_saved_per_row", "recall_at_decision"} <= set(metrics["metric"])
     assert set(metrics.loc[metrics["metric"] == "cost_of_all", "predictor"]) == {"baseline"}
+
+
+def test_rows_of_a_single_as_of_are_learned_from_and_scored(cellar: Place) -> None:
+    model = cellar.directory / "models" / "feat_alcohol.sql"
+    model.write_text(model.read_text().replace("select\n", "select\n    date '2024-05-01' as tasted_on,\n", 1))
+    cellar.declare("alcohol", "as_of: tasted_on\n          horizon: 28 days")
+    result = cellar.martlet("run", "-s", "alcohol")
+    assert result.exit_code == 0, result.output
+    run = cellar.sql(f"select * from ml.runs where run_id = '{cellar.last_run('alcohol')}'").iloc[0]
+    assert run["is_good"]
+    assert run["tested_from"] == run["tested_to"] == run["last_as_of"]
+    assert 10 < run["rows_tested"] < run["rows_trained"] / 2
+    open_rows = cellar.count("feat_alcohol where alcohol is null")
+    assert cellar.count(f"ml.alcohol where run_id = '{run['run_id']}'") == open_rows > 0
