@@ -14,7 +14,7 @@ RESERVED = re.compile(
     r"variadic|when|where|window|with"
 )
 # Columns whose name says that they number things: id, store_id, storeId, StoreID.
-NUMBERING = re.compile(r"(?i:id|.*_id)|.*[a-z0-9]I[dD]|.*_?(?i:uuid|guid)")
+NUMBERING = re.compile(r"(?i:id|.*_id)|.*[a-z0-9][A-Z]*I[dD]|.*_?(?i:uuid|guid)")
 
 
 def identifier(name: str) -> str:
