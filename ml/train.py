@@ -124,7 +124,7 @@ def train(
     evidence = checked.evidence or read_evidence(checked, warehouse)
     levels = slice_levels(checked, warehouse) if prediction.slices else evidence.dataset.keys[[]]
     require_two_classes(prediction, evidence.dataset)
-    budget.cells = evidence.dataset.features.size
+    budget.rows, budget.cells = len(evidence.dataset), evidence.dataset.features.size
     tried = _try(evidence, progress, budget)
     told = _tell(tried, prediction, levels)
     model = pipelines.assemble(tried.found.final, tried.dataset, prediction, tried.unseen, tried.importances)

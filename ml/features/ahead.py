@@ -65,7 +65,8 @@ class Ahead:
 def find_ahead(relations: Relations, warehouse: Warehouse) -> Ahead | None:
     """How far the open rows lie ahead; None if nearly all know events about as fresh as closed rows do."""
     population = relations.population
-    views = [view for view in relations.paths.views if view.is_near and not view.is_own and view.table.clock]
+    near = [view for view in relations.paths.views if view.is_near and view.holds_key and not view.is_own]
+    views = [view for view in near if view.table.clock]
     if population.horizon is None or not views:
         return None
     newest, place = max((_newest(view, relations, warehouse), place) for place, view in enumerate(views))

@@ -47,9 +47,9 @@ def _numbers_each(views: list[View], graph: Graph) -> int:
     return next(fitting, FEWEST_NUMBERS)
 
 
-def _rank(view: View) -> tuple[bool, bool]:
-    """Near views first, and of those by one key, the one by the column of the same name."""
-    return not view.is_near, view.names != view.anchor.columns
+def _rank(view: View) -> tuple[bool, bool, bool]:
+    """Near views first, those that hold the key themselves, and by one key, the one by the column of the same name."""
+    return not view.is_near, not view.holds_key, view.names != view.anchor.columns
 
 
 def _parents(
@@ -171,7 +171,7 @@ def events_of(
         parents=parents,
         clocks=tuple(clocks),
         path=f"{anchor.path} → {' → '.join(steps)}",
-        is_near=anchor.depth <= 1 and not through and not is_pair,
+        is_near=not is_pair and (anchor.columns == population.entity if through else anchor.depth <= 1),
     )
 
 

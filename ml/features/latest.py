@@ -45,7 +45,7 @@ def _anchors(population: Population, graph: Graph, paths: Paths, values: Values,
     keys = {
         view.name: [key for key in graph.parents(view.table.id) if key.parent not in held]
         for view in paths.views
-        if view.is_near and not view.is_own and view.table.clock and len(view.columns) == 1
+        if view.is_near and view.holds_key and not view.is_own and view.table.clock and len(view.columns) == 1
     }
     holding = [view for view in paths.views if keys.get(view.name)]
     seen: set[tuple[tuple[str, ...], str]] = set()

@@ -56,7 +56,9 @@ def _found(population: Population, view: View, graph: Graph, values: Values) -> 
         return
     held = {column.name for column in view.columns if column.alias == "events"} | {view.table.clock or ""}
     yield from _measures_of(view.table, "events", held, graph, values, _most(view), has_texts=view.is_near)
-    for parent in view.parents if view.is_near else ():
+    # What the key's own events are is told by a view of theirs.
+    parents = [parent for parent in view.parents if parent.alias != view.columns[0].alias]
+    for parent in parents if view.is_near else ():
         keys = {*parent.key.parent_columns, parent.table.clock or ""}
         keys |= {column.name for column in view.columns if column.alias == parent.alias}
         if parent.table.clock is None:

@@ -77,7 +77,7 @@ class View:
         parents: tables that each event has one row of, joined to it.
         clocks: the moments that an event waits for: it is known from the latest on.
         path: in words.
-        is_near: events of a key that the population itself holds: they are told of in full.
+        is_near: events of a key that the population itself holds, or of the entity's own events: told of in full.
         is_own: the population's own past outcomes.
         numbers: how many of its columns are measured, at most, if they hold numbers.
     """
@@ -102,6 +102,11 @@ class View:
     def names(self) -> tuple[str, ...]:
         """What the columns of the key are called in their tables."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def holds_key(self) -> bool:
+        """Whether the events themselves hold the key, not a table that they belong to."""
+        return self.columns[0].alias == "events"
 
     def table_of(self, alias: str) -> Table:
         """The table that an alias of the events' query stands for."""

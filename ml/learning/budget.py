@@ -6,13 +6,16 @@ from ml.declaration import Search
 
 # For weighing, testing and storing: of the budget, seconds, and seconds for each value of a feature.
 OVERHEAD, LEAST_OVERHEAD, OVERHEAD_OF_CELL = 0.08, 1.0, 1.2e-7
+# For intervals of what is measured: seconds for each row, as long as more rows do not mean fewer bootstrap samples.
+MEASURING_OF_ROW, MOST_MEASURING = 3e-5, 4.0
 
 
 class Budget:
     """Seconds that run from the start of a training run, or a number of trials, for which the clock plays no part.
 
     Attributes:
-        cells: how many values of features there are to learn from.
+        rows: how many rows there are to learn from.
+        cells: how many values of features these have.
     """
 
     def __init__(self, search: Search) -> None:
@@ -20,7 +23,7 @@ class Budget:
         self._started = time.monotonic()
         self.seconds = search.seconds
         self.trials = search.trials
-        self.cells = 0
+        self.rows = self.cells = 0
 
     @property
     def has_clock(self) -> bool:
@@ -41,4 +44,4 @@ class Budget:
     def overhead(self) -> float:
         """The seconds that weighing, testing and storing may take; small budgets give at most a third for it."""
         wanted = max(OVERHEAD * self.seconds, LEAST_OVERHEAD, OVERHEAD_OF_CELL * self.cells)
-        return min(wanted, self.seconds / 3)
+        return min(wanted + min(MEASURING_OF_ROW * self.rows, MOST_MEASURING), self.seconds / 3)

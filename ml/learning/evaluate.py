@@ -67,6 +67,9 @@ def metric_table(y: Array, output: Array, prediction: Prediction, keys: pd.DataF
 
 def _table(y: Array, output: Array, prediction: Prediction, keys: pd.DataFrame, *, only_declared: bool) -> list[Metric]:
     clusters = entity_clusters(keys)
+    if output.ndim == 1:  # most measures rank the rows, again and again: what is in order is ranked soonest
+        order = np.argsort(output, kind="stable")
+        y, output, clusters = y[order], output[order], clusters[order]
     measures = measures_of(prediction.task, output)
     if only_declared:
         known, _ = MEASURED.get(prediction.metric, (prediction.metric, 1.0))

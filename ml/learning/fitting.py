@@ -60,12 +60,15 @@ class Encodings:
             if fold not in self._words:
                 started = time.monotonic()
                 self._words[fold] = self._texts.learn(self._folds[fold][0])
-                self.seconds[WORDS] = time.monotonic() - started
+                self._took(WORDS, started)
             if (fold, style) not in self._made:
                 started = time.monotonic()
                 self._made[fold, style] = self._make(fold, style)
-                self.seconds[style] = time.monotonic() - started
+                self._took(style, started)
             return self._made[fold, style]
+
+    def _took(self, what: str, started: float) -> None:
+        self.seconds[what] = max(self.seconds.get(what, 0.0), time.monotonic() - started)
 
     def _make(self, fold: int, style: str) -> Encoded:
         learn, judge = self._folds[fold]

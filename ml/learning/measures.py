@@ -146,9 +146,11 @@ def _by_rank(y: Array, output: Array, weights: Array) -> tuple[Array, Array]:
     order = np.argsort(output, kind="stable")
     ranked = output[order]
     starts = np.flatnonzero(np.append(True, ranked[1:] != ranked[:-1]))
-    sorted_weights = weights[:, order]
-    positive = np.add.reduceat(sorted_weights * (y[order] == 1), starts, axis=1)
-    return positive, np.add.reduceat(sorted_weights, starts, axis=1) - positive
+    total = weights[:, order]
+    positive = total * (y[order] == 1)
+    if len(starts) < len(order):
+        positive, total = (np.add.reduceat(part, starts, axis=1) for part in (positive, total))
+    return positive, total - positive
 
 
 BINARY: dict[str, Measure] = {

@@ -60,7 +60,8 @@ class Race:
         """Take the folds to learn from and the judge of their out-of-fold outputs; look for free texts."""
         self._dataset, self._folds, self._prediction = dataset, folds, prediction
         self._judge, self._budget = judge, budget
-        self._rows = max(len(learn) for learn, _ in folds)
+        learned = [len(learn) for learn, _ in folds]
+        self._rows, self._mean_rows = max(learned), float(np.mean(learned))
         self.texts = Texts.of(dataset, rows=self._rows, seconds=budget.seconds, seed=prediction.seed)
         self._encodings = Encodings(dataset, folds, prediction.task, self.texts)
         has_few_rows = self._rows < FEWEST_ROWS_FOR_THREADS
@@ -116,12 +117,15 @@ class Race:
         """What it is likely to take to fit candidates in so many bags, on the training rows and on all closed ones."""
         if not parts:
             return 0.0
-        larger = max(len(self._dataset.closed) / self._rows, 1.0)
+        # Encodings are told by their largest fold, fits by the mean of all folds.
+        larger, larger_than_mean = (
+            max(len(self._dataset.closed) / rows, 1.0) for rows in (self._rows, self._mean_rows)
+        )
         styles = {tried.candidate.family.style for tried, _ in parts} | {WORDS}
         encoding = sum(self._encodings.seconds.get(style, 0.0) for style in styles)
-        fitting = sum(bags * tried.fit_seconds for tried, bags in parts)
+        fitting = larger_than_mean * sum(bags * tried.fit_seconds for tried, bags in parts)
         fits = 2 * sum(bags for _, bags in parts)
-        return SAFETY * 2 * larger * (encoding / min(self.workers, 2) + fitting / min(self.workers, fits))
+        return SAFETY * 2 * (larger * encoding / min(self.workers, 2) + fitting / min(self.workers, fits))
 
     def _waiting(self, running: Sequence[_Running]) -> int:
         return sum(not future.done() for trial in running for future in trial.futures)

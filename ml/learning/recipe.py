@@ -84,7 +84,7 @@ def fit_recipe(
     predictors", 1996; without replacement: Bühlmann and Yu, "Analyzing bagging", 2002).
     """
     thinned = [block_order(dataset, thin(dataset, rows, recipe.most_rows)) for rows in row_sets]
-    whole = [_encoded(recipe, dataset, rows, prediction, texts.learn(rows)) for rows in thinned]
+    whole = _encoded(recipe, dataset, thinned, prediction, in_threads(texts.learn, thinned))
     jobs = [(rows, part, bag) for rows in whole for part in recipe.parts for bag in range(part.bags)]
 
     with workers(cpu_count(), are_processes=are_processes) as submit:
@@ -112,11 +112,19 @@ def _fit(rows: _Rows, part: Part, bag: int, prediction: Prediction) -> tuple[Bas
     return fit_rows(part.candidate, rows.encoders[part.style], matrix, target, prediction, part.iterations, seed)
 
 
-def _encoded(recipe: Recipe, dataset: Dataset, rows: Rows, prediction: Prediction, words: Words) -> _Rows:
-    made = in_threads(lambda style: encode(dataset, rows, style, prediction.task, words), recipe.styles)
-    pairs = list(zip(recipe.styles, made, strict=True))
-    encoders = {style: encoder for style, (encoder, _, _) in pairs}
-    return _Rows(encoders, {style: matrix for style, (_, matrix, _) in pairs}, made[0][2])
+def _encoded(
+    recipe: Recipe, dataset: Dataset, row_sets: Sequence[Rows], prediction: Prediction, words: Sequence[Words]
+) -> list[_Rows]:
+    """Each set of rows in all encodings; all of them at once, since most recipes need one or two encodings only."""
+    wanted = [(place, style) for place in range(len(row_sets)) for style in recipe.styles]
+    made = in_threads(lambda one: encode(dataset, row_sets[one[0]], one[1], prediction.task, words[one[0]]), wanted)
+    found = []
+    for place, rows in enumerate(row_sets):
+        own = {style: done for (of, style), done in zip(wanted, made, strict=True) if of == place}
+        encoders = {style: encoder for style, (encoder, _, _) in own.items()}
+        matrices = {style: matrix for style, (_, matrix, _) in own.items()}
+        found.append(_Rows(encoders, matrices, dataset.known_target[rows]))
+    return found
 
 
 def _bag(rows: int, bag: int, bags: int, seed: int) -> NDArray[np.intp]:
