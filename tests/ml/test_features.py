@@ -108,6 +108,9 @@ def test_features_are_what_their_words_say(clinic: Place) -> None:
         assert same(row["visits_usual_gap"], gaps.mean())
         own = results[(results["patient_id"] == patient) & (results["visited_at"] < as_of)]
         assert same(row["labs_result_mean_ever"], own["result"].mean())
+        assert same(row["labs_result_max"], own["result"].max())
+        lately = own[own["visited_at"] >= as_of - pd.Timedelta(days=84)]
+        assert row["labs_result_sum_84d"] == pytest.approx(lately["result"].sum())
         known = outcomes[
             (outcomes["patient_id"] == patient) & (outcomes["as_of_date"] + pd.Timedelta(days=28) <= as_of)
         ]
