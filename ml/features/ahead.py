@@ -11,7 +11,7 @@ from datetime import timedelta
 import pandas as pd
 
 from ml.features.feature import Feature, unique
-from ml.features.layout import as_named, call, indented, select
+from ml.features.layout import as_named, call, indented, select, where
 from ml.features.names import identifier
 from ml.features.paths import View
 from ml.features.relations import AS_OF, KNOWN, Relations
@@ -40,7 +40,6 @@ class Ahead:
 
     def steps(self, relations: Relations, rows: str) -> list[tuple[str, str]]:
         """The rows with their as-of, and the moment up to which they are told."""
-        events = f"from {relations.name(self.view.table)} as events"
         moment = f"max({relations.moment(self.view.table, 'events')})"
         as_of = relations.as_of(rows)
         is_open = f"{rows}.{identifier(relations.population.target)} is null"
@@ -52,7 +51,10 @@ class Ahead:
         known = f"{as_of} - {unit}(\n{indented(call('cast', f'{spans} as integer'))}\n)"
         lines = [f"{rows}.*", as_named(as_of, "as_of_"), as_named(known, "known_")]
         return [
-            ("newest", f"{select([as_named(moment, 'at_')])}\n{events}"),
+            (
+                "newest",
+                f"{select([as_named(moment, 'at_')])}\nfrom {_held(self.view, relations.name(self.view.table))}",
+            ),
             ("told", f"{select(lines)}\nfrom {rows}\ncross join newest"),
         ]
 
@@ -63,28 +65,48 @@ class Ahead:
 
 
 def find_ahead(relations: Relations, warehouse: Warehouse) -> Ahead | None:
-    """How far the open rows lie ahead; None if nearly all know events about as fresh as closed rows do."""
+    """How far the open rows lie ahead; None if nearly all know events that are about as fresh as closed rows know."""
     population = relations.population
     near = [view for view in relations.paths.views if view.is_near and view.holds_key and not view.is_own]
     views = [view for view in near if view.table.clock]
-    if population.horizon is None or not views:
+    known = [(found, place) for place, view in enumerate(views) if (found := _newest(view, relations, warehouse))]
+    if population.horizon is None or not known:
         return None
-    newest, place = max((_newest(view, relations, warehouse), place) for place, view in enumerate(views))
+    newest, place = max(known)
     as_of, target = relations.as_of("rows"), warehouse.quote(population.target)
     ahead = f"epoch({as_of}) - epoch(cast('{newest}' as timestamp))"
     row = warehouse.query(
         f"select quantile_cont({ahead}, {1 - FAR}) as far, quantile_cont({ahead}, {END}) as most "
         f"from {population.relation} as rows where rows.{target} is null"
     ).iloc[0]
-    if pd.isna(row["far"]) or timedelta(seconds=row["far"]) <= population.horizon:
+    far, most = row["far"], population.horizon.total_seconds()
+    if pd.isna(far) or far <= most or far - _usual_seconds(views[place], relations, warehouse) <= most:
         return None
     return Ahead(views[place], timedelta(seconds=row["most"]))
 
 
-def _newest(view: View, relations: Relations, warehouse: Warehouse) -> pd.Timestamp:
+def _newest(view: View, relations: Relations, warehouse: Warehouse) -> pd.Timestamp | None:
     moment = relations.moment(view.table, "events")
-    found = warehouse.query(f"select max({moment}) as newest from {view.table.relation} as events")["newest"][0]
-    return pd.Timestamp.min if pd.isna(found) else pd.Timestamp(found)
+    found = warehouse.query(f"select max({moment}) as newest from {_held(view, view.table.relation)}")["newest"][0]
+    return None if pd.isna(found) else pd.Timestamp(found)
+
+
+def _usual_seconds(view: View, relations: Relations, warehouse: Warehouse) -> float:
+    """How old the newest event of all entities ever was at an as-of of closed rows: events may be rare."""
+    population, target = relations.population, warehouse.quote(relations.population.target)
+    as_ofs = f"select distinct {relations.as_of('rows')} as as_of_ from {population.relation} as rows"
+    moments = f"select distinct {relations.moment(view.table, 'events')} as at_ from {_held(view, view.table.relation)}"
+    found = warehouse.query(
+        "select coalesce(max(epoch(as_ofs.as_of_) - epoch(moments.at_)), 0) as usual "
+        f"from ({as_ofs} where rows.{target} is not null) as as_ofs "
+        f"asof inner join ({moments}) as moments on as_ofs.as_of_ > moments.at_"
+    )
+    return float(found["usual"][0])
+
+
+def _held(view: View, relation: str) -> str:
+    """The events that have a key, to be read from."""
+    return f"{relation} as events\n{where([f'{column.sql} is not null' for column in view.columns])}"
 
 
 def told_ahead(feature: Feature) -> Feature:

@@ -259,7 +259,8 @@ def _split_by_entity(dataset: Dataset, prediction: Prediction, closed: Rows) -> 
 
 def _split(dataset: Dataset, train: Rows, test: Rows, folds: tuple[Fold, ...]) -> Split:
     tested = None if dataset.as_of is None else dataset.as_of[test]
-    return Split(train, test, folds, *((None, None) if tested is None else (tested.min(), tested.max())))
+    first, last = (None, None) if tested is None else (tested.min(), tested.max())
+    return Split(train, test, folds, first, last)
 
 
 def _entity_folds(dataset: Dataset, train: Rows) -> tuple[Fold, ...]:

@@ -56,3 +56,29 @@ def test_rows_a_little_ahead_are_told_as_usual(clinic: Place) -> None:
     clinic.sql("delete from visits where visited_at >= timestamp '2024-12-10'")
     clinic.sql("update pop_return set has_returned = null where as_of_date > date '2024-11-12'")
     assert "days_ahead" not in {feature.name for feature in Bench(clinic.directory, "pop_return").features}
+
+
+def test_spans_of_hours_are_drawn_to_the_second(clinic: Place) -> None:
+    declared = clinic.directory / "models" / "clinic.yml"
+    declared.write_text(declared.read_text().replace("horizon: 28 days", "horizon: 1 hour"))
+    clinic.parse()
+    clinic.sql("delete from visits where visited_at >= timestamp '2024-12-24 12:00:00'")
+    clinic.sql(
+        "update pop_return set has_returned = coalesce(has_returned, false) where as_of_date < date '2024-12-20'"
+    )
+    found = Bench(clinic.directory, "pop_return").frame()
+    visits = clinic.sql("from visits")
+    closed = found[found["as_of_date"] < pd.Timestamp("2024-12-20")]
+    assert closed["days_ahead"].between(0, 3).all()
+    assert (closed["days_ahead"] % 1 > 0).mean() > 0.9
+    for row in closed.iloc[:: len(closed) // 40].to_dict("records"):
+        known = row["as_of_date"] - pd.Timedelta(seconds=round(86400 * row["days_ahead"]))
+        past = (visits["patient_id"] == row["patient_id"]) & (visits["visited_at"] < known)
+        assert row["visits_ever"] == past.sum()
+
+
+@pytest.mark.parametrize("kept", ["false", "visited_at < date '2024-09-01'"])
+def test_where_closed_rows_know_events_no_fresher_no_row_lies_ahead(clinic: Place, kept: str) -> None:
+    clinic.sql(f"delete from visits where not ({kept})")
+    clinic.sql("update pop_return set has_returned = null where as_of_date > date '2024-12-01'")
+    assert "days_ahead" not in {feature.name for feature in Bench(clinic.directory, "pop_return").features}
