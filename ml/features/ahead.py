@@ -11,7 +11,7 @@ from datetime import timedelta
 import pandas as pd
 
 from ml.features.feature import Feature, unique
-from ml.features.layout import as_named, call, indented, select, where
+from ml.features.layout import as_named, call, days, indented, select, where
 from ml.features.names import identifier
 from ml.features.paths import View
 from ml.features.relations import AS_OF, KNOWN, Relations
@@ -19,7 +19,6 @@ from ml.features.windows import DAY
 from ml.learning.ahead import END, FAR
 from ml.warehouse import Warehouse
 
-SINCE = f"(epoch({AS_OF}) - epoch({KNOWN})) / 86400"
 FEW_DAYS = 3  # below, spans are drawn to the second
 
 
@@ -120,4 +119,4 @@ def told_ahead(feature: Feature) -> Feature:
 def days_ahead(taken: set[str]) -> Feature:
     """How long before the as-of what is known of a row ends, under a name that is not taken."""
     words = "Days from the last known moment to the as-of."
-    return unique(Feature("days_ahead", SINCE, "number", words, "the as-of"), taken)
+    return unique(Feature("days_ahead", days(AS_OF, KNOWN), "number", words, "the as-of"), taken)

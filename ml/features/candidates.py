@@ -6,11 +6,12 @@ from dataclasses import replace
 from ml.features.aggregates import of_measure
 from ml.features.feature import Feature, Running, inside, of_events, sentence, unique
 from ml.features.graph import SNAPSHOT_COLUMNS, Graph
-from ml.features.layout import as_double, ratio
+from ml.features.layout import as_double, days, ratio
 from ml.features.measures import FEW_LEVELS, measures
 from ml.features.names import identifier
 from ml.features.paths import Parent, Paths, View
 from ml.features.population import Population
+from ml.features.relations import AS_OF
 from ml.features.values import MOST_LEVELS, Values
 from ml.features.windows import Window
 
@@ -44,7 +45,7 @@ def _own(population: Population, graph: Graph, values: Values) -> Iterator[Featu
             )
     yield Feature(
         f"{population.as_of}_weekday",
-        "dayofweek(keyed.as_of_)",
+        f"dayofweek({AS_OF})",
         "number",
         "Day of the week of the as-of, from Sunday, 0.",
         population.model,
@@ -52,7 +53,7 @@ def _own(population: Population, graph: Graph, values: Values) -> Iterator[Featu
     if population.columns[population.as_of].type.upper() != "DATE":
         yield Feature(
             f"{population.as_of}_hour",
-            "hour(keyed.as_of_)",
+            f"hour({AS_OF})",
             "number",
             "Hour of the as-of.",
             population.model,
@@ -71,7 +72,7 @@ def _attributes(graph: Graph, paths: Paths, values: Values) -> Iterator[Feature]
             read, reads = f"keyed.{identifier(column_here)}", (column_here,)
             words = parent.table.descriptions.get(column) or f"{column} of {parent.table.name}."
             if kind == "date":
-                expression = f"(epoch(keyed.as_of_) - epoch(cast({read} as timestamp))) / 86400"
+                expression = days(AS_OF, f"cast({read} as timestamp)")
                 words = f"Days from {column} of {parent.table.name} to the as-of."
                 yield Feature(
                     f"{parent.alias}_days_since_{column}",
@@ -137,13 +138,12 @@ def _rhythm(view: View, what: str) -> Iterator[Feature]:
     gap = Running(
         "usual_gap",
         "min(at_)",
-        ratio("(epoch(at_) - epoch(first_value(usual_gap) over so_far)) / 86400", "row_number() over so_far - 1"),
+        ratio(days("at_", "first_value(usual_gap) over so_far"), "row_number() over so_far - 1"),
     )
-    since = "(epoch(keyed.as_of_) - epoch({})) / 86400"
     yield of_events(
         view,
         f"{view.name}_days_since_last",
-        since.format("now_.at_"),
+        days(AS_OF, "now_.at_"),
         f"days from the last of the {what} to the as-of",
         [],
     )
@@ -152,7 +152,7 @@ def _rhythm(view: View, what: str) -> Iterator[Feature]:
     yield of_events(
         view,
         f"{view.name}_days_since_first",
-        since.format("now_.first_at"),
+        days(AS_OF, "now_.first_at"),
         f"days from the first of the {what} to the as-of",
         [first],
     )
@@ -160,7 +160,7 @@ def _rhythm(view: View, what: str) -> Iterator[Feature]:
     yield of_events(
         view,
         f"{view.name}_overdue",
-        ratio(since.format("now_.at_"), "now_.usual_gap"),
+        ratio(days(AS_OF, "now_.at_"), "now_.usual_gap"),
         f"days since the last of the {what} as a multiple of their usual gap",
         [gap],
     )

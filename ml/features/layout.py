@@ -60,6 +60,11 @@ def ratio(above: str, below: str) -> str:
     return short if _fits(short) else f"{above}\n/ {under}"
 
 
+def days(later: str, earlier: str) -> str:
+    """The days from one moment to another."""
+    return f"(epoch({later}) - epoch({earlier})) / 86400"
+
+
 def _fits(text: str) -> bool:
     return "\n" not in text and len(text) <= WIDEST
 

@@ -42,7 +42,7 @@ class Encoded:
 class Encodings:
     """The folds in every encoding that was asked for, each made once. Safe to use from several threads.
 
-    `seconds` tells how long one fold took in each style, and how long its words took.
+    `seconds` tells how long the slowest fold took in each style, and how long its words took.
     """
 
     def __init__(self, dataset: Dataset, folds: Sequence[Fold], task: str, texts: Texts) -> None:

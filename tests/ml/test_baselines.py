@@ -4,9 +4,10 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 
+from ml.declaration import Prediction
 from ml.learning.ahead import spans_ahead
 from ml.learning.baselines import baseline
-from ml.learning.dataset import make_dataset, split_rows
+from ml.learning.dataset import Dataset, Split, make_dataset, split_rows
 from ml.learning.scorers import score
 from tests.ml.frames import KINDS, churn, declare, declare_spend, weekly
 
@@ -38,24 +39,25 @@ def test_one_column_of_an_entity_can_be_the_best_history() -> None:
     assert baseline(dataset, split_rows(dataset, prediction), prediction).name == "past mean of customer"
 
 
-def test_an_outcome_is_known_one_horizon_later() -> None:
+def numbered_weeks(prediction: Prediction) -> tuple[Dataset, Split]:
+    """Every customer's value is the number of its week: the last known value gives its age away."""
     frame = weekly(customers=50)
-    prediction = declare_spend()
-    # Every customer's value is the number of its week: the last known value gives its age away.
     week = ((frame["as_of"] - frame["as_of"].min()).dt.days // 7).astype(float)
     dataset = make_dataset(frame.assign(spend=week), prediction, KINDS)
-    split = split_rows(dataset, prediction)
+    return dataset, split_rows(dataset, prediction)
+
+
+def test_an_outcome_is_known_one_horizon_later() -> None:
+    prediction = declare_spend()
+    dataset, split = numbered_weeks(prediction)
     naive = baseline(dataset, split, prediction)
     assert naive.name == "last value of customer"
     assert np.array_equal(naive.output(split.test), dataset.known_target[split.test] - 4)
 
 
 def test_an_outcome_is_known_later_where_open_rows_lie_ahead() -> None:
-    frame = weekly(customers=50)
     prediction = declare_spend()
-    week = ((frame["as_of"] - frame["as_of"].min()).dt.days // 7).astype(float)
-    dataset = make_dataset(frame.assign(spend=week), prediction, KINDS)
-    split = split_rows(dataset, prediction)
+    dataset, split = numbered_weeks(prediction)
     assert dataset.as_of is not None
     horizon, last = np.timedelta64(28, "D"), dataset.as_of.max()
     a_little = last + horizon + np.array([7, 14, 21, 28], "timedelta64[D]")
@@ -78,10 +80,7 @@ def test_recent_outcomes_count_more_where_levels_change() -> None:
 
 def test_without_horizon_a_row_never_knows_its_own_outcome() -> None:
     prediction = replace(declare_spend(), horizon=None)
-    frame = weekly(customers=50)
-    week = ((frame["as_of"] - frame["as_of"].min()).dt.days // 7).astype(float)
-    dataset = make_dataset(frame.assign(spend=week), prediction, KINDS)
-    split = split_rows(dataset, prediction)
+    dataset, split = numbered_weeks(prediction)
     naive = baseline(dataset, split, prediction)
     assert np.array_equal(naive.output(split.test), dataset.known_target[split.test] - 1)
 
