@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from ml.features.feature import Feature, Running, inside, of_events
+from ml.features.feature import Feature, Running, inside, looked_up, of_all, of_events
 from ml.features.layout import as_double, call, indented, ratio
 from ml.features.measures import Measure, first_of
 from ml.features.names import identifier, literal
@@ -12,6 +12,7 @@ from ml.features.values import MOST_LEVELS
 from ml.features.windows import Window
 
 LATEST = (3, 10)  # numbers of instants that recent means are taken over
+SMOOTHING = 10  # outcomes by whose number a mean is drawn to that of all
 
 
 def of_measure(view: View, measure: Measure, windows: Sequence[Window], many: Running) -> Iterator[Feature]:
@@ -26,13 +27,14 @@ def of_measure(view: View, measure: Measure, windows: Sequence[Window], many: Ru
     # A first occurrence is marked by the events' query, see `steps.Steps`.
     new = as_double(f"count({first_of(measure)})")
     distinct = Running(f"new_{safe}", new, f"sum({identifier(f'new_{safe}')}) over so_far")
-    yield of_events(
-        view,
-        f"{prefix}_kinds",
-        inside(distinct, windows[-1].always()),
-        f"how many different {measure.words} so far",
-        [distinct],
-    )
+    if not view.links:  # those of several things may be the same
+        yield of_events(
+            view,
+            f"{prefix}_kinds",
+            inside(view, distinct, windows[-1].always()),
+            f"how many different {measure.words} so far",
+            [distinct],
+        )
     if measure.kind != "key" and measure.distinct <= MOST_LEVELS:
         yield latest(view, measure, f"{prefix}_last")
     labels: set[str] = set()
@@ -47,7 +49,7 @@ def of_measure(view: View, measure: Measure, windows: Sequence[Window], many: Ru
             f"sum({identifier(f'rows_{label}')}) over so_far",
         )
         for window in {windows[0].label: windows[0], windows[-1].label: windows[-1]}.values():
-            share = ratio(inside(counted, window), inside(many, window))
+            share = ratio(inside(view, counted, window), inside(view, many, window))
             words = f"share of rows with {measure.words} = '{level}', {window.words}"
             yield of_events(view, f"{view.name}_{label}_share_{window.label}", share, words, [counted, many], [window])
 
@@ -58,8 +60,7 @@ def latest(view: View, measure: Measure, name: str) -> Feature:
     last = Running(
         known, f"max({identifier(measure.name)})", f"last_value({identifier(known)} ignore nulls) over so_far"
     )
-    value, words = f"now_.{identifier(known)}", f"the latest {measure.words}"
-    return of_events(view, name, value, words, [last], kind="category")
+    return of_events(view, name, looked_up(view, last), f"the latest {measure.words}", [last], kind="category")
 
 
 def identifier_part(text: str) -> str:
@@ -83,21 +84,23 @@ def _of_number(view: View, measure: Measure, windows: Sequence[Window]) -> Itera
             summed = of_events(
                 view,
                 f"{prefix}_sum_{window.label}",
-                as_double(inside(amount, window)),
+                as_double(inside(view, amount, window)),
                 f"sum of {words}, {window.words}",
                 [amount],
                 asked,
             )
             yield replace(summed, amount_of=f"{source} {measure.sql} sum {window.label}")
-        mean = ratio(inside(amount, window), inside(count, window))
+        mean = ratio(inside(view, amount, window), inside(view, count, window))
         meant = of_events(
             view, f"{prefix}_mean_{window.label}", mean, f"mean of {words}, {window.words}", [amount, count], asked
         )
         yield replace(meant, amount_of=f"{source} {measure.sql} mean {window.label}")
+    if view.is_own:
+        yield _smoothed(view, measure, amount, count)
     last = Running(
         f"last_{name}", f"avg({column})", f"last_value({identifier(f'last_{name}')} ignore nulls) over so_far"
     )
-    yield of_events(view, f"{prefix}_last", f"now_.{identifier(last.name)}", f"the latest {words}", [last])
+    yield of_events(view, f"{prefix}_last", looked_up(view, last), f"the latest {words}", [last])
     for times in LATEST if view.is_near else LATEST[-1:]:
         parts = [
             Running(
@@ -105,7 +108,7 @@ def _of_number(view: View, measure: Measure, windows: Sequence[Window]) -> Itera
             ),
             Running(f"n{times}_{name}", count.gathered, f"sum({identifier(f'n{times}_{name}')}) over last_{times}"),
         ]
-        mean = ratio(f"now_.{identifier(parts[0].name)}", f"now_.{identifier(parts[1].name)}")
+        mean = ratio(*(looked_up(view, one) for one in parts))
         meant = of_events(
             view, f"{prefix}_mean_last_{times}", mean, f"mean of {words} at the last {times} times", parts
         )
@@ -113,17 +116,13 @@ def _of_number(view: View, measure: Measure, windows: Sequence[Window]) -> Itera
     if measure.kind != "number" or not view.is_near:
         return
     for extreme in ("min", "max"):
-        found = Running(
+        known = Running(
             f"{extreme}_{name}", f"{extreme}({column})", f"{extreme}({identifier(f'{extreme}_{name}')}) over so_far"
         )
         word = {"min": "least", "max": "greatest"}[extreme]
-        yield of_events(
-            view, f"{prefix}_{extreme}", f"now_.{identifier(found.name)}", f"{word} {words} so far", [found]
-        )
+        yield of_events(view, f"{prefix}_{extreme}", looked_up(view, known), f"{word} {words} so far", [known])
     squares = total("squares", f"coalesce(sum(cast({column} as double) * {column}), 0)")
-    mean, mean_square = (
-        ratio(f"now_.{identifier(one.name)}", f"now_.{identifier(count.name)}") for one in (amount, squares)
-    )
+    mean, mean_square = (ratio(looked_up(view, one), looked_up(view, count)) for one in (amount, squares))
     # Rounding may leave the variance of equal numbers a little below zero.
     variance = indented(f"{mean_square}\n- {call('power', mean, '2')}")
     yield of_events(
@@ -133,3 +132,18 @@ def _of_number(view: View, measure: Measure, windows: Sequence[Window]) -> Itera
         f"standard deviation of {words} so far",
         [squares, amount, count],
     )
+
+
+def _smoothed(view: View, measure: Measure, amount: Running, count: Running) -> Feature:
+    """The mean of a key, drawn to that of all keys the more, the fewer it is of; averaged over several keys.
+
+    After Micci-Barreca, "A preprocessing scheme for high-cardinality categorical attributes in classification and
+    prediction problems", SIGKDD Explorations 3(1), 2001.
+    """
+    total, many = (f"coalesce(now_.{identifier(one.name)}, 0)" for one in (amount, count))
+    overall = ratio(f"overall_.{identifier(amount.name)}", f"overall_.{identifier(count.name)}")
+    amounts = indented(f"{total}\n+ {SMOOTHING} * {overall}")
+    mean = of_all(view, f"(\n{amounts}\n)\n/ ({many} + {SMOOTHING})", "avg")
+    words = f"mean of {measure.words} so far, drawn to that of all by {SMOOTHING} outcomes"
+    found = of_events(view, f"{view.name}_{measure.name}_smoothed", mean, words, [amount, count])
+    return replace(found, overall=(amount, count))

@@ -45,7 +45,7 @@ class Ahead:
         keys = ", ".join(f"{rows}.{identifier(key)}" for key in relations.population.keys)
         seconds, unit = self._unit
         ahead = f"floor((epoch({as_of}) - epoch(newest.at_)) / {seconds})"
-        drawn = f"hash({keys}) % {int(self.most.total_seconds()) // seconds + 1}"
+        drawn = f"hash({keys}, 'ahead') % {int(self.most.total_seconds()) // seconds + 1}"
         spans = f"case\n    when {is_open}\n        then greatest({ahead}, 0)\n    else {drawn}\nend"
         known = f"{as_of} - {unit}(\n{indented(call('cast', f'{spans} as integer'))}\n)"
         lines = [f"{rows}.*", as_named(as_of, "as_of_"), as_named(known, "known_")]

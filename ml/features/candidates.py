@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ml.features.aggregates import of_measure
-from ml.features.feature import Feature, Running, inside, of_events, sentence, unique
+from ml.features.feature import Feature, Running, inside, looked_up, of_all, of_events, sentence, unique
 from ml.features.graph import SNAPSHOT_COLUMNS, Graph
 from ml.features.layout import as_double, days, ratio
 from ml.features.measures import FEW_LEVELS, measures
@@ -24,7 +24,9 @@ def candidates(
     """All candidates, the simplest first; `windows` are those of each view by its name."""
     found = [*_own(population, graph, values), *_attributes(graph, paths, values)]
     for view in paths.views:
-        found += _of_view(population, view, graph, values, windows[view.name])
+        told = _of_view(population, view, graph, values, windows[view.name])
+        # Of several things together, no order of events is known.
+        found += [one for one in told if not view.links or all(column.together for column in one.needs)]
     taken = {*population.columns}
     return [unique(feature, taken) for feature in found[:MOST]]
 
@@ -108,12 +110,11 @@ def _of_view(
     what = "earlier outcomes" if view.is_own else f"rows of {view.table.name}"
     if not view.is_near:
         windows = list({window.label: window for window in (windows[0], windows[-1])}.values())
+    for window in windows:
+        name, words = f"{view.name}_{window.label}", f"{what}, {window.words}"
+        counted = of_events(view, name, inside(view, many, window), words, [many], [window])
+        yield replace(counted, amount_of=f"{view.table.id} n {window.label}")
     if not view.is_own:
-        for window in windows:
-            counted = of_events(
-                view, f"{view.name}_{window.label}", inside(many, window), f"{what}, {window.words}", [many], [window]
-            )
-            yield replace(counted, amount_of=f"{view.table.id} n {window.label}")
         yield from _rhythm(view, what)
         yield from _trend(view, what, windows, many)
     for measure in measures(population, view, graph, values):
@@ -127,7 +128,7 @@ def _trend(view: View, what: str, windows: Sequence[Window], many: Running) -> I
         return
     shortest, longest = spans[0], spans[-1]
     times = f"{longest.seconds / shortest.seconds:.6g}"
-    rates = ratio(f"{times} * {inside(many, shortest)}", inside(many, longest))
+    rates = ratio(f"{times} * {inside(view, many, shortest)}", inside(view, many, longest))
     words = f"rate of {what} {shortest.words} beside that {longest.words}"
     yield of_events(view, f"{view.name}_trend", rates, words, [many], [shortest, longest])
 
@@ -143,7 +144,7 @@ def _rhythm(view: View, what: str) -> Iterator[Feature]:
     yield of_events(
         view,
         f"{view.name}_days_since_last",
-        days(AS_OF, "now_.at_"),
+        days(AS_OF, of_all(view, "now_.at_", "max")),
         f"days from the last of the {what} to the as-of",
         [],
     )
@@ -152,15 +153,15 @@ def _rhythm(view: View, what: str) -> Iterator[Feature]:
     yield of_events(
         view,
         f"{view.name}_days_since_first",
-        days(AS_OF, "now_.first_at"),
+        days(AS_OF, looked_up(view, first)),
         f"days from the first of the {what} to the as-of",
         [first],
     )
-    yield of_events(view, f"{view.name}_usual_gap", "now_.usual_gap", f"mean days between {what}", [gap])
+    yield of_events(view, f"{view.name}_usual_gap", looked_up(view, gap), f"mean days between {what}", [gap])
     yield of_events(
         view,
         f"{view.name}_overdue",
-        ratio(days(AS_OF, "now_.at_"), "now_.usual_gap"),
+        ratio(days(AS_OF, "now_.at_"), looked_up(view, gap)),
         f"days since the last of the {what} as a multiple of their usual gap",
         [gap],
     )

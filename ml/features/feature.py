@@ -4,12 +4,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ml.features.layout import difference
+from ml.features.layout import call, difference
 from ml.features.names import identifier
 from ml.features.paths import View
 from ml.features.windows import Window
 
 LONGEST = 63  # characters of a name
+LEAST = 24  # that a name may have, however long its view's is
+ROOM = 101  # characters of a line for the names of a feature and of its view
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,13 @@ class Running:
     name: str
     gathered: str
     running: str
+
+    @property
+    def together(self) -> str:
+        """What aggregates its values of several keys to that of all; empty if nothing does."""
+        starts = {"sum(": "sum", "min(": "min", "max(": "max", "first_value(": "min"}
+        found = next((word for start, word in starts.items() if self.running.startswith(start)), "")
+        return found if self.running.endswith("over so_far") else ""
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,7 @@ class Feature:
         view: the events that it is made of; None for an attribute.
         needs: the running columns that it reads.
         windows: whose starts it looks up.
+        overall: the totals over all keys that it reads.
         reads: columns of `keyed` that come from parents.
         is_age: days from an attribute's date to the as-of; below zero, the date lay ahead.
         amount_of: what it counts, sums or averages and over which time, in the same words for all keys of a table.
@@ -51,6 +61,7 @@ class Feature:
     view: View | None = None
     needs: tuple[Running, ...] = ()
     windows: tuple[Window, ...] = ()
+    overall: tuple[Running, ...] = ()
     reads: tuple[str, ...] = ()
     is_age: bool = False
     amount_of: str = ""
@@ -71,11 +82,20 @@ def of_events(
     return Feature(name, expression, kind, sentence(words), view.path, view, tuple(needs), asked)
 
 
-def inside(column: Running, window: Window) -> str:
+def looked_up(view: View, column: Running, alias: str = "now_") -> str:
+    """A running column as an as-of join finds it, of all things together where links lead to several."""
+    return of_all(view, f"{alias}.{identifier(column.name)}", column.together)
+
+
+def of_all(view: View, sql: str, together: str) -> str:
+    """What an as-of join finds, aggregated where links lead to several."""
+    return call(together, sql) if view.links else sql
+
+
+def inside(view: View, column: Running, window: Window) -> str:
     """How much of a running total falls into a window before the as-of."""
-    name = identifier(column.name)
-    now = f"coalesce(now_.{name}, 0)"
-    return difference(now, f"coalesce({window.alias}.{name}, 0)") if window.sql else now
+    now = f"coalesce({looked_up(view, column)}, 0)"
+    return difference(now, f"coalesce({looked_up(view, column, window.alias)}, 0)") if window.sql else now
 
 
 def unique(feature: Feature, taken: set[str]) -> Feature:
@@ -84,11 +104,12 @@ def unique(feature: Feature, taken: set[str]) -> Feature:
     plain = plain if plain[0].isalpha() else f"f_{plain}"
     if feature.view is None and feature.expression == f"keyed.{identifier(feature.name)}":
         return feature  # the population's own column keeps its name
-    name, number = plain[:LONGEST], 1
+    longest = max(LEAST, min(LONGEST, ROOM - len(feature.view.steps))) if feature.view else LONGEST
+    name, number = plain[:longest], 1
     while name in taken:
         number += 1
         ending = f"_{number}"
-        name = plain[: LONGEST - len(ending)] + ending
+        name = plain[: longest - len(ending)] + ending
     taken.add(name)
     return replace(feature, name=name)
 

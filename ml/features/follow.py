@@ -1,6 +1,6 @@
 """Follows the foreign keys from a population to the tables that can tell of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from ml.features.graph import Graph, Table
@@ -69,6 +69,11 @@ def _parents(
         yield Parent(alias, parent, key, via, DEPTH - depth + 1, words)
         if depth > 1 and parent.id != table.id:
             yield from _parents(alias, parent, graph, depth - 1, alias, words, taken)
+
+
+def parents_of(via: str, table: Table, graph: Graph, taken: Iterable[str]) -> list[Parent]:
+    """The tables that each row of a table has one row of."""
+    return list(_parents(via, table, graph, 1, "", "", set(taken)))
 
 
 def _views(population: Population, anchors: list[Anchor], graph: Graph, notes: list[str]) -> Iterator[View]:
@@ -146,8 +151,8 @@ def events_of(
     """
     others = [
         parent
-        for parent in _parents("events", table, graph, 1, "", "", {one.alias.lower() for one in through})
-        if parent.table.id != anchor.table.id and all(parent.table.id != one.table.id for one in through)
+        for parent in parents_of("events", table, graph, {one.alias.lower() for one in through})
+        if all(parent.table.id != one.table.id for one in through) and _is_beside(parent, anchor, table, key)
     ]
     known = [*through, *others]
     if table.clock:
@@ -173,6 +178,13 @@ def events_of(
         path=f"{anchor.path} → {' → '.join(steps)}",
         is_near=not is_pair and (anchor.columns == population.entity if through else anchor.depth <= 1),
     )
+
+
+def _is_beside(parent: Parent, anchor: Anchor, table: Table, key: Sequence[str]) -> bool:
+    """Whether a parent of events is no row of the anchor's table, or is another one that says when they are known."""
+    if parent.table.id != anchor.table.id:
+        return True
+    return table.clock is None and parent.table.clock is not None and parent.key.columns != tuple(key)
 
 
 def _name(own: str, anchor: Anchor, population: Population) -> str:

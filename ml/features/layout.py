@@ -25,7 +25,10 @@ def as_named(sql: str, name: str) -> str:
 def case(condition: str, value: str) -> str:
     """A value where a condition holds, else null."""
     short = f"case when {condition} then {value} end"
-    return short if _fits(short) else f"case{FURTHER}when {condition}{FURTHER}{INDENT}then {value}\nend"
+    if _fits(short):
+        return short
+    lines = condition.replace("\n", FURTHER)
+    return f"case\n{indented(f'when {lines}')}{FURTHER}{INDENT}then {value}\nend"
 
 
 def call(function: str, *arguments: str) -> str:
@@ -51,6 +54,15 @@ def mean_over(sql: str, key: str) -> str:
     """The mean over all rows of a key."""
     short = f"avg({sql}) over (partition by {key})"
     return short if _fits(short) else f"avg({sql}){FURTHER}over (partition by {key})"
+
+
+def row_number(by: Sequence[str], order: str) -> str:
+    """The number of a row among those that are alike."""
+    alike = ", ".join(by)
+    short = f"row_number() over (partition by {alike} order by {order})"
+    if _fits(f"case when {short}"):
+        return short
+    return f"row_number() over ({FURTHER}partition by {alike}{FURTHER}order by {order}\n)"
 
 
 def ratio(above: str, below: str) -> str:

@@ -1,76 +1,152 @@
 """What happened to the things that an entity is linked to: a site's studies, and the results of them all."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from ml.features.follow import events_of
+from ml.features.follow import events_of, parents_of
 from ml.features.graph import Graph, Table
 from ml.features.keys import ForeignKey
-from ml.features.paths import Anchor, EventColumn, Paths, View, between
+from ml.features.paths import Anchor, EventColumn, Links, Parent, Paths, View, between
 from ml.features.population import Population
 from ml.features.values import Values
 
-MOST_TIMES = 3  # as many rows as both tables have: more are a crowd that all entities share
+MOST_TIMES = 3  # as many rows as both tables have, for links joined to events
+MOST_LINKS = 100  # of an entity: more are a crowd, about the same for all
+MOST_SHARE = 0.5  # of all things that an entity is linked to, likewise
+MOST_LOOK_UPS = 5_000_000  # of all rows of a population, each along all of its links,
+MOST_EACH = 10  # and times as many as rows of population and links
+
+
+@dataclass(frozen=True)
+class _Linked:
+    """An entity's table, and two keys of a table that links its rows to things."""
+
+    anchor: Anchor
+    key: ForeignKey
+    link: ForeignKey
+    links: Links
+
+    @property
+    def are_alike(self) -> bool:
+        """Whether what an entity is linked to are others of its kind, as friends are."""
+        return self.key.parent == self.link.parent
 
 
 def follow_links(population: Population, graph: Graph, paths: Paths, values: Values) -> None:
     """Add the events of what rows of a table link the population's entity to.
 
-    Each is known once it has happened and the link is known, so the linking table needs a clock. Not where the events
-    hold the entity themselves, nor where each link leads to so many of them that all entities share them.
+    Each is known once it has happened and the link is known. Where they are few they are joined to the links, and are
+    the entity's own; else each row looks up what each of its links leads to. Not where the events hold the entity
+    themselves, unless what it is linked to are others of its kind, nor where links lead all entities to about the same.
     """
-    for anchor in _anchors(population, paths):
-        for key in graph.children(anchor.table.id):
-            for link, below in _links(key, graph, values):
-                if population.node["unique_id"] in (key.child, below.child):
-                    continue
-                for view in _events(population, anchor, key, link, below, graph, paths):
-                    paths.add(view)
-
-
-def _anchors(population: Population, paths: Paths) -> list[Anchor]:
-    """The tables that the population's entity is a row of."""
-    own = [one for one in paths.parents if one.via == "population" and {*population.entity} >= {*one.key.columns}]
-    return [Anchor(one.table, one.key.columns, one.depth, one.path) for one in own]
-
-
-def _links(key: ForeignKey, graph: Graph, values: Values) -> Iterator[tuple[ForeignKey, ForeignKey]]:
-    """Keys of a linking table to other things, each with a key of events to the same things."""
-    linking = graph.tables[key.child]
-    if linking.clock is None or linking.is_history:
-        return
-    for link in graph.parents(linking.id):
-        if link.parent == key.parent or len(link.columns) != 1:
-            continue
-        for below in graph.children(link.parent):
-            holds_entity = any(one.parent == key.parent for one in graph.parents(below.child))
-            if below.child == linking.id or holds_entity or below.parent_columns != link.parent_columns:
+    for linked in _all_linked(population, graph, paths):
+        tells = _tells(population, linked.links, graph, values)
+        for below in graph.children(linked.link.parent):
+            events = graph.tables[below.child]
+            holds_entity = any(one.parent == linked.key.parent for one in graph.parents(events.id))
+            if events.id in (linked.key.child, population.node["unique_id"]) or (holds_entity and not linked.are_alike):
                 continue
-            if _joined(linking, link, graph.tables[below.child], values):
-                yield link, below
+            if below.parent_columns != linked.link.parent_columns:
+                continue
+            if not linked.links.parents and _are_few(linked.links, events, values):
+                for view in _joined(population, linked, below, graph, paths.notes):
+                    paths.add(view)
+            elif tells:
+                for view in events_of(population, linked.anchor, events, below.columns, (), graph, paths.notes):
+                    paths.add(_by_links(view, linked, graph))
 
 
-def _joined(linking: Table, link: ForeignKey, events: Table, values: Values) -> bool:
+def follow_outcomes(population: Population, graph: Graph, paths: Paths, values: Values) -> None:
+    """Add the earlier outcomes of all that share a thing with the population's entity, or that it is linked to."""
+    if population.horizon is None:
+        return
+    for linked in _all_linked(population, graph, paths):
+        if not _tells(population, linked.links, graph, values):
+            continue
+        column = EventColumn("links", "thing_")
+        if linked.are_alike:
+            column = EventColumn("events", linked.anchor.columns[0])
+        view = View(
+            name=f"outcomes_by_{linked.links.thing}",
+            table=graph.tables[population.node["unique_id"]],
+            anchor=linked.anchor,
+            columns=(column,),
+            parents=(),
+            clocks=(),
+            path="earlier outcomes",
+            is_own=True,
+        )
+        paths.add(_by_links(view, linked, graph))
+
+
+def _all_linked(population: Population, graph: Graph, paths: Paths) -> Iterator[_Linked]:
+    for one in paths.parents:
+        if one.via != "population" or not {*population.entity} >= {*one.key.columns}:
+            continue
+        anchor = Anchor(one.table, one.key.columns, one.depth, one.path)
+        for key in graph.children(one.table.id):
+            if key.child == population.node["unique_id"] or key.parent_columns != one.key.parent_columns:
+                continue
+            for link in graph.parents(key.child):
+                links = _links(key, link, graph)
+                if links:
+                    yield _Linked(anchor, key, link, links)
+
+
+def _links(key: ForeignKey, link: ForeignKey, graph: Graph) -> Links | None:
+    """The links between two keys of a table; None if nothing says when they are known, or each thing has one entity."""
+    linking = graph.tables[key.child]
+    is_own = any((link, above) in graph.echoes for above in graph.parents(link.parent) if above.parent == key.parent)
+    if link.columns == key.columns or len(link.columns) != 1 or linking.is_history or is_own:
+        return None
+    if linking.columns[link.columns[0]].kind == "date":
+        return None  # a day of the calendar is no thing
+    parents: tuple[Parent, ...] = ()
+    clocks: tuple[EventColumn, ...] = (EventColumn("links", str(linking.clock)),)
+    if linking.clock is None:
+        found = parents_of("links", linking, graph, ())
+        parents = tuple(one for one in found if one.table.clock and not one.table.is_history)
+        clocks = tuple(EventColumn(one.alias, str(one.table.clock)) for one in parents)
+    return Links(linking, key.columns, link.columns[0], clocks, parents) if clocks else None
+
+
+def _are_few(links: Links, events: Table, values: Values) -> bool:
     """Whether links joined to events have hardly more rows than both."""
-    rows, more = values.rows(linking), values.rows(events)
-    return rows * more <= MOST_TIMES * (rows + more) * max(values.distinct(linking, link.columns[0]), 1)
+    rows, more = values.rows(links.table), values.rows(events)
+    return rows * more <= MOST_TIMES * (rows + more) * max(values.distinct(links.table, links.thing), 1)
 
 
-def _events(
-    population: Population,
-    anchor: Anchor,
-    key: ForeignKey,
-    link: ForeignKey,
-    below: ForeignKey,
-    graph: Graph,
-    paths: Paths,
+def _tells(population: Population, links: Links, graph: Graph, values: Values) -> bool:
+    """Whether links lead to few of all things, and can be followed for each row of the population."""
+    asked, rows = values.rows(graph.tables[population.node["unique_id"]]), values.rows(links.table)
+    things = values.distinct(links.table, links.thing)
+    each = min(rows / max(values.distinct(links.table, links.entity[0]), 1), things)
+    look_ups = min(MOST_LOOK_UPS, MOST_EACH * (asked + rows))
+    return each <= MOST_LINKS and each <= MOST_SHARE * things and asked * each <= look_ups
+
+
+def _joined(
+    population: Population, linked: _Linked, below: ForeignKey, graph: Graph, notes: list[str]
 ) -> Iterator[View]:
-    linking, events = graph.tables[key.child], graph.tables[below.child]
+    links, events = linked.links, graph.tables[below.child]
     # Each event is joined to all rows that link to its thing, as if these were its parents.
-    joined = ForeignKey(events.id, below.columns, linking.id, link.columns)
-    through = between(linking, joined)
-    known = EventColumn(through.alias, str(linking.clock))
-    for view in events_of(population, anchor, events, key.columns, (through,), graph, paths.notes):
+    joined = ForeignKey(events.id, below.columns, links.table.id, (links.thing,))
+    through = between(links.table, joined)
+    known = EventColumn(through.alias, links.clocks[0].name)
+    for view in events_of(population, linked.anchor, events, links.entity, (through,), graph, notes):
         clocks = tuple(dict.fromkeys((*view.clocks, known)))
-        path = f"{anchor.path} → {linking.name} → {graph.tables[link.parent].name} → {events.name}"
-        yield replace(view, clocks=clocks, path=path, is_near=True)
+        yield replace(_named(view, linked, graph), clocks=clocks)
+
+
+def _by_links(view: View, linked: _Linked, graph: Graph) -> View:
+    """A view of what belongs to things, told of those that the entity is linked to."""
+    return replace(_named(view, linked, graph), links=linked.links)
+
+
+def _named(view: View, linked: _Linked, graph: Graph) -> View:
+    """A view of what an entity is linked to, told of in full, with its path and a name of its own."""
+    links, things = linked.links, graph.tables[linked.link.parent]
+    path = f"{view.anchor.path} → {links.table.name} → {things.name} → {view.path.split(' → ')[-1]}"
+    is_doubtful = linked.are_alike and not view.is_own
+    name = f"{view.name}_by_{links.thing}" if is_doubtful else view.name
+    return replace(view, name=name, path=path, is_near=True)

@@ -11,7 +11,7 @@ from ml.features.names import identifier
 if TYPE_CHECKING:
     from ml.features.measures import Measure
 
-VIEWS = 24  # event relations, at most
+VIEWS = 24  # event relations, at most, beside those of outcomes
 FEWEST_NUMBERS = 8  # columns of near events that are measured if they hold numbers, however many events there are
 # Of every query, see `query.Writer`.
 STEPS = {"population", "wanted", "newest", "told", "keyed", "reached", "events", "features", "now_"}
@@ -66,6 +66,25 @@ class EventColumn(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Links:
+    """Rows of a table that link an entity to things: a site to its studies, a film to its actors.
+
+    Attributes:
+        table: it.
+        entity: its columns that hold the entity's key.
+        thing: its column that holds a thing's key.
+        clocks: the moments that a link waits for.
+        parents: the tables of these, where it has no clock itself.
+    """
+
+    table: Table
+    entity: tuple[str, ...]
+    thing: str
+    clocks: tuple[EventColumn, ...]
+    parents: tuple[Parent, ...]
+
+
+@dataclass(frozen=True)
 class View:
     """Events of a table, by a key that the population knows.
 
@@ -80,6 +99,7 @@ class View:
         is_near: events of a key that the population itself holds, or of the entity's own events: told of in full.
         is_own: the population's own past outcomes.
         numbers: how many of its columns are measured, at most, if they hold numbers.
+        links: lead from the anchor's key to the things whose events they are; None if the events hold that key.
     """
 
     name: str
@@ -92,6 +112,7 @@ class View:
     is_near: bool = True
     is_own: bool = False
     numbers: int = FEWEST_NUMBERS
+    links: Links | None = None
 
     @property
     def steps(self) -> str:
@@ -104,13 +125,19 @@ class View:
         return tuple(column.name for column in self.columns)
 
     @property
+    def by(self) -> tuple[str, ...]:
+        """The columns that its events are told apart by, as the population or its links call them."""
+        return (self.links.thing,) if self.links else self.anchor.columns
+
+    @property
     def holds_key(self) -> bool:
         """Whether the events themselves hold the key, not a table that they belong to."""
         return self.columns[0].alias == "events"
 
-    def table_of(self, alias: str) -> Table:
-        """The table that an alias of the events' query stands for."""
-        return self.table if alias == "events" else next(one.table for one in self.parents if one.alias == alias)
+    @property
+    def tables(self) -> dict[str, Table]:
+        """The tables that the aliases of the events' query stand for."""
+        return {"events": self.table, **{one.alias: one.table for one in self.parents}}
 
 
 @dataclass(frozen=True)
@@ -131,9 +158,13 @@ class Paths:
     notes: list[str] = field(default_factory=list)
 
     def add(self, view: View) -> None:
-        """Add a view under a name of its own, unless there are `VIEWS` already."""
-        if len(self.views) < VIEWS:
-            self.views.append(_with_own_name(view, {one.steps for one in self.views}))
+        """Add a view under a name of its own; where there are `VIEWS`, a near one replaces the last that is not."""
+        if sum(not one.is_own for one in self.views) >= VIEWS and not view.is_own:
+            far = [place for place, one in enumerate(self.views) if not one.is_near]
+            if not far or not view.is_near:
+                return
+            del self.views[far[-1]]
+        self.views.append(_with_own_name(view, {one.steps for one in self.views}))
 
 
 def between(table: Table, key: ForeignKey) -> Parent:
@@ -155,7 +186,8 @@ def _with_own_name(view: View, taken: set[str]) -> View:
     """The view, under another name if a view of the same table by another of its keys, or of another table, has it."""
     if view.steps not in taken:
         return view
-    other = replace(view, name=f"{view.name}_as_{'_'.join(view.names)}")
+    ending = f"via_{short(view.links.table)}" if view.links else f"as_{'_'.join(view.names)}"
+    other = replace(view, name=f"{view.name}_{ending}")
     number = 1
     while other.steps in taken:
         number += 1

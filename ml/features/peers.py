@@ -26,7 +26,7 @@ def beside_peers(found: Sequence[Feature], taken: set[str]) -> list[Feature]:
     for _, alike in groupby(amounts, key=lambda feature: feature.amount_of):
         own, *others = alike
         for peers in others:
-            by = _view(peers).anchor.columns
+            by = _view(peers).by
             ratios.append(
                 Feature(
                     name=f"{own.name}_beside_{'_'.join(by)}",

@@ -12,7 +12,7 @@ from ml.features.feature import Feature
 from ml.features.follow import find_paths
 from ml.features.graph import Graph, Table, inferred_keys, read_graph
 from ml.features.latest import follow_latest
-from ml.features.links import follow_links
+from ml.features.links import follow_links, follow_outcomes
 from ml.features.paths import Paths, View
 from ml.features.population import Population, read_population
 from ml.features.query import Writer
@@ -52,6 +52,7 @@ def propose(name: str, manifest: Manifest, warehouse: Warehouse) -> Proposed:
     graph = _with_keys(read_graph(manifest, warehouse, population), population)
     values = Values(warehouse)
     paths = find_paths(population, graph)
+    follow_outcomes(population, graph, paths, values)
     ahead = find_ahead(Relations(population, graph, paths, lambda table: table.relation), warehouse)
     if ahead:
         paths.notes.append(ahead.note)
@@ -101,7 +102,7 @@ def _windows(view: View, population: Population, warehouse: Warehouse) -> list[W
     if view.is_own:
         return [Window.always()]
     clock, key = view.clocks[0], view.columns[0]
-    table = view.table_of(clock.alias)
+    table = view.tables[clock.alias]
     moment = warehouse.quote(clock.name)
     counted = f"count(distinct {warehouse.quote(key.name)})" if key.alias == clock.alias else "count(*)"
     row = warehouse.query(

@@ -59,6 +59,8 @@ class Writer:
             if not view.is_own:
                 parents = of_views.parents(view, _features_of(view, features))
                 tables += [view.table, *(parent.table for parent in parents)]
+            if view.links:
+                tables += [view.links.table, *(parent.table for parent in view.links.parents)]
         if self.relations.ahead:
             tables.append(self.relations.ahead.view.table)
         for table in tables:

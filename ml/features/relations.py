@@ -16,7 +16,7 @@ from ml.warehouse import Column
 if TYPE_CHECKING:
     from ml.features.ahead import Ahead
 
-ENDINGS = ("_events", "_instants", "_running", "_features")  # of the steps of a view
+ENDINGS = ("_links", "_events", "_instants", "_running", "_overall", "_features")  # of the steps of a view
 AS_OF, KNOWN = "keyed.as_of_", "keyed.known_"
 
 

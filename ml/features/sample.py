@@ -63,7 +63,7 @@ class Sample:
 
     def _cost(self, features: Sequence[Feature]) -> int:
         view = features[0].view if features else None
-        if view is None or view.anchor.columns == self.population.entity:
+        if view is None or (view.links is None and view.anchor.columns == self.population.entity):
             return 0
         return len(features) * self.proposed.values.rows(view.table)
 

@@ -1,16 +1,18 @@
 """The steps of a view: its events, what they come to by instant, running totals, and what rows find by as-of joins."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ml.features.feature import Feature, Running
-from ml.features.layout import as_named, case, clauses, join, select, where
+from ml.features.graph import Table
+from ml.features.layout import as_named, call, case, clauses, join, row_number, select, where
 from ml.features.measures import first_of, measures
 from ml.features.names import identifier
-from ml.features.paths import EventColumn, Parent, View
+from ml.features.paths import EventColumn, Links, Parent, View
 from ml.features.relations import Relations, at_end
 from ml.features.values import Values
 from ml.features.windows import Window
+from ml.warehouse import Column
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Steps:
         """The names and texts of the steps that compute features of a view."""
         needs = _needs(features)
         windows = list({one.label: one for feature in features for one in feature.windows}.values())
+        overall = list({one.name: one for feature in features for one in feature.overall}.values())
         name = view.steps
         keys = _keys(view)
         events = self._own_events(view, keys, needs) if view.is_own else self._events(view, keys, needs)
@@ -46,9 +49,11 @@ class Steps:
         used = [text for frame, text in frames.items() if any(f" over {frame}" in one.running for one in needs)]
         windowed = "\n".join([select(running), f"from {name}_instants", *clauses("window", used)])
         return [
+            *([(f"{name}_links", self._links(view, view.links))] if view.links else []),
             (f"{name}_events", events),
             (f"{name}_instants", f"{select(instants)}\nfrom {name}_events\ngroup by {grouped}"),
             (f"{name}_running", windowed),
+            *([(f"{name}_overall", _overall(name, overall))] if overall else []),
             (f"{name}_features", self._looked_up(view, features, windows, keys)),
         ]
 
@@ -57,32 +62,59 @@ class Steps:
         text = self._events(view, _keys(view), _needs(features))
         return [parent for parent in view.parents if f"left join {self.relations.aliased(parent)}\n" in text]
 
+    def _links(self, view: View, links: Links) -> str:
+        """The things that entities are linked to, each known from its first link on."""
+        wanted = [self.relations.anchor_column(view.anchor, name) for name in view.anchor.columns]
+        pairs = zip(links.entity, wanted, strict=True)
+        entity = [_cast(EventColumn("links", name).sql, links.table.columns[name], column) for name, column in pairs]
+        thing = EventColumn("links", links.thing).sql
+        known = self._latest(links.clocks, {"links": links.table, **{one.alias: one.table for one in links.parents}})
+        lines = [*map(as_named, entity, _entity(view)), as_named(thing, "thing_"), as_named(f"min({known})", "known_")]
+        sources = [f"from {self.relations.name(links.table)} as links"]
+        for parent in links.parents:
+            same = self.relations.same_key(parent, "links")
+            sources.append(join(f"inner join {self.relations.aliased(parent)}", same))
+        present = [f"{column} is not null" for column in (*entity, thing, *(clock.sql for clock in links.clocks))]
+        if self.is_of_some and not view.is_own:
+            present.append(self._is_asked(view, entity))
+        return "\n".join([select(lines), *sources, where(present), f"group by {', '.join((*entity, thing))}"])
+
+    def _latest(self, clocks: Sequence[EventColumn], tables: Mapping[str, Table]) -> str:
+        """The moment from which on all clocks have struck."""
+        moments = [self.relations.moment(tables[clock.alias], clock.alias, clock.name) for clock in clocks]
+        return moments[0] if len(moments) == 1 else f"greatest({', '.join(moments)})"
+
     def _own_events(self, view: View, keys: Sequence[str], needs: Sequence[Running]) -> str:
-        """The population's own outcomes; each is known when its horizon is over."""
+        """The population's own outcomes; each is known when its horizon is over, and the link that it comes by."""
         population = self.relations.population
         if population.horizon is None:
             raise ValueError("outcomes of a population without horizon are never known")
         known = at_end(self.relations.as_of("events"), population.horizon)
-        columns = [column.sql for column in view.columns]
+        columns, sources = [column.sql for column in view.columns], ["from population as events"]
+        if not view.holds_key:
+            known = call("greatest", known, "links.known_")
+            pairs = zip(view.anchor.columns, _entity(view), strict=True)
+            same = [f"events.{identifier(one)} = links.{other}" for one, other in pairs]
+            sources.append(join(f"inner join {view.steps}_links as links", same))
         lines = [as_named(column, key) for column, key in zip(columns, keys, strict=True)]
         lines += [as_named(known, "at_"), *self._measured(view, needs, columns, known)]
-        return f"{select(lines)}\nfrom population as events\nwhere events.{identifier(population.target)} is not null"
+        closed = f"where events.{identifier(population.target)} is not null"
+        return "\n".join([select(lines), *sources, closed])
 
     def _measured(self, view: View, needs: Sequence[Running], keys: Sequence[str], moment: str) -> Iterator[str]:
         """The columns of events that are needed, and the marks of first occurrences."""
         text = " ".join(one.gathered for one in needs)
         for one in measures(self.relations.population, view, self.relations.graph, self.values):
             if f"({first_of(one)})" in text:
-                number = f"row_number() over (partition by {', '.join([*keys, one.sql])} order by {moment})"
-                yield as_named(case(f"{number} = 1", one.sql), f"first_{one.name}")
+                is_first = f"{row_number([*keys, one.sql], moment)} = 1"
+                yield as_named(case(is_first, one.sql), f"first_{one.name}")
             if _reads(text, identifier(one.name)):
                 yield as_named(one.sql, one.name)
 
     def _events(self, view: View, keys: Sequence[str], needs: Sequence[Running]) -> str:
-        pairs = zip(view.columns, view.anchor.columns, strict=True)
-        columns = [self._key_cast(view, column, wanted) for column, wanted in pairs]
-        clocks = [self.relations.moment(view.table_of(clock.alias), clock.alias, clock.name) for clock in view.clocks]
-        moment = clocks[0] if len(clocks) == 1 else f"greatest({', '.join(clocks)})"
+        pairs = zip(view.columns, self._wanted(view), strict=True)
+        columns = [_cast(own.sql, view.tables[own.alias].columns[own.name], wanted) for own, wanted in pairs]
+        moment = self._latest(view.clocks, view.tables)
         lines = [as_named(column, key) for column, key in zip(columns, keys, strict=True)]
         lines += [as_named(moment, "at_"), *self._measured(view, needs, columns, moment)]
         sources = [f"from {self.relations.name(view.table)} as events"]
@@ -96,27 +128,42 @@ class Steps:
                 conditions.append(f"{moment} >= {self.relations.moment(parent.table, parent.alias)}")
             sources.append(join(f"left join {self.relations.aliased(parent)}", conditions))
         present = [f"{column} is not null" for column in [*columns, *(clock.sql for clock in view.clocks)]]
-        if self.is_of_some:
-            anchors = ", ".join(f"keyed.{identifier(column)}" for column in view.anchor.columns)
-            present.append(f"({', '.join(columns)}) in (select distinct {anchors} {rows_of(view)})")
+        if self.is_of_some and view.links:
+            present.append(f"{columns[0]} in (select links.thing_ from {view.steps}_links as links)")
+        elif self.is_of_some:
+            present.append(self._is_asked(view, columns))
         return "\n".join([select(lines), *sources, where(present)])
 
-    def _key_cast(self, view: View, own: EventColumn, anchor: str) -> str:
-        """A key of events, of the type that the population's key has."""
-        column, wanted = view.table_of(own.alias).columns[own.name], self.relations.anchor_column(view.anchor, anchor)
-        return own.sql if column.kind == wanted.kind else f"cast({own.sql} as {wanted.type.lower()})"
+    def _is_asked(self, view: View, columns: Sequence[str]) -> str:
+        """Whether rows that are asked for have a key."""
+        anchors = ", ".join(f"keyed.{identifier(column)}" for column in view.anchor.columns)
+        return f"({', '.join(columns)}) in (select distinct {anchors} {rows_of(view)})"
+
+    def _wanted(self, view: View) -> list[Column]:
+        """The columns that keys of events are compared with."""
+        if view.links:
+            return [view.links.table.columns[view.links.thing]]
+        return [self.relations.anchor_column(view.anchor, name) for name in view.anchor.columns]
 
     def _looked_up(
         self, view: View, features: Sequence[Feature], windows: Sequence[Window], keys: Sequence[str]
     ) -> str:
         name = view.steps
         lines = [*self.relations.keys, *(as_named(feature.expression, feature.name) for feature in features)]
-        same = [f"keyed.{identifier(one)} = {{}}.{key}" for one, key in zip(view.anchor.columns, keys, strict=True)]
+        held = ["links.thing_"] if view.links else [f"keyed.{identifier(one)}" for one in view.anchor.columns]
+        same = [f"{one} = {{}}.{key}" for one, key in zip(held, keys, strict=True)]
         joins, known = [], self.relations.known
+        if view.links:
+            pairs = zip(view.anchor.columns, _entity(view), strict=True)
+            conditions = [f"keyed.{identifier(one)} = links.{other}" for one, other in pairs]
+            joins.append(join(f"left join {name}_links as links", [*conditions, f"{known} > links.known_"]))
         for alias, moment in [("now_", known), *((one.alias, f"{known} - {one.sql}") for one in windows)]:
             conditions = [*(one.format(alias) for one in same), f"{moment} > {alias}.at_"]
             joins.append(join(f"asof left join {name}_running as {alias}", conditions))
-        return "\n".join([select(lines), rows_of(view), *joins])
+        if any(feature.overall for feature in features):
+            joins.append(join(f"asof left join {name}_overall as overall_", [f"{known} > overall_.at_"]))
+        grouped = [f"group by {', '.join((*self.relations.keys, known))}"] if view.links else []
+        return "\n".join([select(lines), rows_of(view), *joins, *grouped])
 
 
 def rows_of(view: View) -> str:
@@ -127,6 +174,23 @@ def rows_of(view: View) -> str:
 def _keys(view: View) -> list[str]:
     """What the columns of a view's key are called in its steps."""
     return [f"key_{place}" for place, _ in enumerate(view.columns, 1)]
+
+
+def _overall(name: str, totals: Sequence[Running]) -> str:
+    """Totals over all keys, after each instant."""
+    sums = [f"sum(sum({identifier(one.name)})) over (order by at_)" for one in totals]
+    lines = ["at_", *(as_named(total, one.name) for total, one in zip(sums, totals, strict=True))]
+    return f"{select(lines)}\nfrom {name}_instants\ngroup by at_"
+
+
+def _entity(view: View) -> list[str]:
+    """What the columns of the entity's key are called in the links of a view."""
+    return [f"entity_{place}" for place, _ in enumerate(view.anchor.columns, 1)]
+
+
+def _cast(sql: str, column: Column, wanted: Column) -> str:
+    """A key, of the type of what it is compared with."""
+    return sql if column.kind == wanted.kind else f"cast({sql} as {wanted.type.lower()})"
 
 
 def _needs(features: Iterable[Feature]) -> list[Running]:

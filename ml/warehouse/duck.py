@@ -134,7 +134,9 @@ class DuckDB:
 
     def one_in(self, number: int, names: Sequence[str]) -> str:
         """An SQL condition that holds of one row in `number`, or of all, dealt out by what its named columns hold."""
-        return f"hash({', '.join(self.quote(name) for name in names)}) % {number} = 0" if number > 1 else "true"
+        values = ", ".join(map(self.quote, names))
+        # With a word of its own, or rows that somebody dealt out by the same hash would all be taken.
+        return f"hash({values}, 'one in') % {number} = 0" if number > 1 else "true"
 
     def days(self, moment: str) -> str:
         """An SQL expression of the days from 1970 to a date or timestamp, as a double."""
