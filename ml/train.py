@@ -123,6 +123,7 @@ def train(
     checked.require(force=force)
     evidence = checked.evidence or read_evidence(checked, warehouse)
     levels = slice_levels(checked, warehouse) if prediction.slices else evidence.dataset.keys[[]]
+    warehouse.let_go()
     require_two_classes(prediction, evidence.dataset)
     budget.rows, budget.cells = len(evidence.dataset), evidence.dataset.features.size
     tried = _try(evidence, progress, budget)

@@ -127,10 +127,10 @@ def _encoded(
     return found
 
 
-def _bag(rows: int, bag: int, bags: int, seed: int) -> NDArray[np.intp]:
-    """Positions, ascending, of the rows of a bag; all of them if there is one bag only."""
+def _bag(rows: int, bag: int, bags: int, seed: int) -> NDArray[np.intp] | slice:
+    """Positions, ascending, of the rows of a bag; all of them, uncopied, if there is one bag only."""
     if bags == 1:
-        return np.arange(rows)
+        return slice(None)
     out = np.random.default_rng([seed, bag]).permutation(rows)[: int(rows * BAG_SHARE)]
     return np.delete(np.arange(rows), out)
 

@@ -39,6 +39,7 @@ KINDS = {
     "date": ("DATE", "TIMESTAMP"),
 }
 RETRY_SECONDS = 0.2
+LEAST_MEMORY = "256MB"
 TOP_VALUES = 5
 QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
 
@@ -123,6 +124,17 @@ class DuckDB:
             reader = cursor.execute(sql).to_arrow_reader(rows)
             yield pa.RecordBatch.from_pylist([], schema=reader.schema)
             yield from reader
+
+    def let_go(self) -> None:
+        """Give back the memory that holds what has been read: a lower limit makes DuckDB do so."""
+        (limit,) = self._run("select current_setting('memory_limit')").fetchall()[0]
+        try:
+            self._run(f"set memory_limit = '{LEAST_MEMORY}'")
+        except WarehouseError:
+            return  # more than that is in use, and the limit has stayed as it was
+        number, unit = limit.split()
+        # DuckDB shows one digit and cuts off the rest.
+        self._run(f"set memory_limit = '{float(number) + 0.05:.2f}{unit}'")
 
     def table(self, schema: str, name: str) -> str:
         """The quoted name of a table."""

@@ -39,6 +39,9 @@ class Warehouse(Protocol):
     def arrow_batches(self, sql: str, rows: int) -> Iterator[pa.RecordBatch]:
         """The same as Arrow record batches; one without rows if there are none."""
 
+    def let_go(self) -> None:
+        """Give back the memory that holds what has been read."""
+
     def table(self, schema: str, name: str) -> str:
         """The quoted name of a table."""
 

@@ -78,6 +78,23 @@ def test_batches_are_bounded_and_complete(warehouse: Warehouse) -> None:
     assert sorted(pd.concat(frames)["number"]) == list(range(10000))
 
 
+def test_what_has_been_read_is_let_go_and_can_be_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with duckdb.connect(str(tmp_path / "test.duckdb")) as database:
+        database.execute("create table much as select random() as number from range(2000000)")
+    monkeypatch.setattr("ml.warehouse.duck.LEAST_MEMORY", "2MB")
+    warehouse = open_duckdb({"path": "test.duckdb", "settings": {"threads": 1}}, tmp_path, wait=0, read_only=True)
+    held = "select sum(memory_usage_bytes) as bytes, current_setting('memory_limit') as most from duckdb_memory()"
+    first = warehouse.query("select sum(number) as total from much")
+    before = warehouse.query(held)
+    warehouse.let_go()
+    after = warehouse.query(held)
+    assert before["bytes"][0] > 10_000_000
+    assert after["bytes"][0] < 2_000_000
+    assert after["most"][0] == before["most"][0]
+    assert warehouse.query("select sum(number) as total from much").equals(first)
+    warehouse.close()
+
+
 def test_a_fingerprint_follows_rows_not_their_order(warehouse: Warehouse) -> None:
     some = "(select range as a from range(5))"
     assert warehouse.fingerprint(some) == warehouse.fingerprint("(select 4 - range as a from range(5))")
