@@ -1,29 +1,29 @@
 """What features a column of events gives: totals, means, extremes and latest values, shares of its levels."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 from ml.features.feature import Feature, Running, inside, looked_up, of_all, of_events
-from ml.features.layout import as_double, call, indented, ratio
+from ml.features.layout import as_double, call, difference, indented, ratio
 from ml.features.measures import Measure, first_of
 from ml.features.names import identifier, literal
 from ml.features.paths import View
 from ml.features.values import MOST_LEVELS
-from ml.features.windows import Window
+from ml.features.windows import LEVEL, Season, Spans
 
 LATEST = (3, 10)  # numbers of instants that recent means are taken over
 SMOOTHING = 10  # outcomes by whose number a mean is drawn to that of all
 
 
-def of_measure(view: View, measure: Measure, windows: Sequence[Window], many: Running) -> Iterator[Feature]:
+def of_measure(view: View, measure: Measure, spans: Spans, many: Running) -> Iterator[Feature]:
     """The features of one column; `many` counts the events."""
     if measure.kind in ("number", "flag", "length"):
-        yield from _of_number(view, measure, windows)
+        yield from _of_number(view, measure, spans)
         return
     if measure.kind == "text":
         yield latest(view, measure, f"{view.name}_{measure.name}_last")
         return
-    safe, prefix = measure.name, f"{view.name}_{measure.name}"
+    windows, safe, prefix = spans.windows, measure.name, f"{view.name}_{measure.name}"
     # A first occurrence is marked by the events' query, see `steps.Steps`.
     new = as_double(f"count({first_of(measure)})")
     distinct = Running(f"new_{safe}", new, f"sum({identifier(f'new_{safe}')}) over so_far")
@@ -54,6 +54,23 @@ def of_measure(view: View, measure: Measure, windows: Sequence[Window], many: Ru
             yield of_events(view, f"{view.name}_{label}_share_{window.label}", share, words, [counted, many], [window])
 
 
+def of_season(view: View, season: Season | None, name: str, words: str, total: Running) -> Iterator[Feature]:
+    """What a total came to in the season of a year before, and that beside what it came to before that.
+
+    Null where nothing was known by then.
+    """
+    if season:
+        came, before = (
+            difference(*(looked_up(view, total, one.alias) for one in pair))
+            for pair in ((season.end, season.start), (season.level_end, season.level_start))
+        )
+        then = f"{words}, {season.words}"
+        yield of_events(view, name, as_double(came), then, [total], [season.start, season.end])
+        step = ratio(f"{LEVEL} * {came}", before)
+        of_late = f"as a multiple of its mean over {LEVEL} such times up to a year before"
+        yield of_events(view, f"{name}_step", step, f"{then}, {of_late} the as-of", [total], season.windows)
+
+
 def latest(view: View, measure: Measure, name: str) -> Feature:
     """The latest value of a text or key; of several at once, the greatest."""
     known = f"last_{measure.name}"
@@ -69,7 +86,7 @@ def identifier_part(text: str) -> str:
     return kept[:24] or "blank"
 
 
-def _of_number(view: View, measure: Measure, windows: Sequence[Window]) -> Iterator[Feature]:
+def _of_number(view: View, measure: Measure, spans: Spans) -> Iterator[Feature]:
     name, prefix, words = measure.name, f"{view.name}_{measure.name}", measure.words
     column = identifier(name)
 
@@ -78,7 +95,7 @@ def _of_number(view: View, measure: Measure, windows: Sequence[Window]) -> Itera
 
     count, amount = total("n", as_double(f"count({column})")), total("sum", f"coalesce(sum({column}), 0)")
     source = "outcomes" if view.is_own else view.table.id
-    for window in windows:
+    for window in spans.windows:
         asked = [window]
         if measure.kind == "number" and view.is_near and not view.is_own:
             summed = of_events(
@@ -97,6 +114,9 @@ def _of_number(view: View, measure: Measure, windows: Sequence[Window]) -> Itera
         yield replace(meant, amount_of=f"{source} {measure.sql} mean {window.label}")
     if view.is_own:
         yield _smoothed(view, measure, amount, count)
+        yield from _mean_of_season(view, spans.season, prefix, words, amount, count)
+    elif measure.kind == "number":
+        yield from of_season(view, spans.season, f"{prefix}_sum_year_before", f"sum of {words}", amount)
     last = Running(
         f"last_{name}", f"avg({column})", f"last_value({identifier(f'last_{name}')} ignore nulls) over so_far"
     )
@@ -147,3 +167,17 @@ def _smoothed(view: View, measure: Measure, amount: Running, count: Running) -> 
     words = f"mean of {measure.words} so far, drawn to that of all by {SMOOTHING} outcomes"
     found = of_events(view, f"{view.name}_{measure.name}_smoothed", mean, words, [amount, count])
     return replace(found, overall=(amount, count))
+
+
+def _mean_of_season(
+    view: View, season: Season | None, prefix: str, words: str, amount: Running, count: Running
+) -> Iterator[Feature]:
+    """The mean of the outcomes that became known in the season of a year before."""
+    if season:
+        asked = [season.start, season.end]
+        totals = (
+            difference(*(f"coalesce({looked_up(view, total, one.alias)}, 0)" for one in (season.end, season.start)))
+            for total in (amount, count)
+        )
+        said = f"mean of {words} that became known {season.words}"
+        yield of_events(view, f"{prefix}_mean_year_before", ratio(*totals), said, [amount, count], asked)

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 
-from ml.features.aggregates import of_measure
+from ml.features.aggregates import of_measure, of_season
 from ml.features.feature import Feature, Running, inside, looked_up, of_all, of_events, sentence, unique
 from ml.features.graph import SNAPSHOT_COLUMNS, Graph
 from ml.features.layout import as_double, days, ratio
@@ -13,18 +14,23 @@ from ml.features.paths import Parent, Paths, View
 from ml.features.population import Population
 from ml.features.relations import AS_OF
 from ml.features.values import MOST_LEVELS, Values
-from ml.features.windows import Window
+from ml.features.windows import YEAR, YEARS, Spans, Window
 
 MOST = 2_000  # candidates; what comes last stems from further away
 
 
 def candidates(
-    population: Population, graph: Graph, paths: Paths, values: Values, windows: Mapping[str, Sequence[Window]]
+    population: Population,
+    graph: Graph,
+    paths: Paths,
+    values: Values,
+    spans: Mapping[str, Spans],
+    known: timedelta,
 ) -> list[Feature]:
-    """All candidates, the simplest first; `windows` are those of each view by its name."""
-    found = [*_own(population, graph, values), *_attributes(graph, paths, values)]
+    """All candidates, the simplest first; `spans` are those of each view by its name, `known` is that of outcomes."""
+    found = [*_own(population, graph, values), *_of_as_of(population, known), *_attributes(graph, paths, values)]
     for view in paths.views:
-        told = _of_view(population, view, graph, values, windows[view.name])
+        told = _of_view(population, view, graph, values, spans[view.name])
         # Of several things together, no order of events is known.
         found += [one for one in told if not view.links or all(column.together for column in one.needs)]
     taken = {*population.columns}
@@ -45,21 +51,17 @@ def _own(population: Population, graph: Graph, values: Values) -> Iterator[Featu
             yield Feature(
                 column.name, f"keyed.{identifier(column.name)}", column.kind, sentence(words), population.model
             )
-    yield Feature(
-        f"{population.as_of}_weekday",
-        f"dayofweek({AS_OF})",
-        "number",
-        "Day of the week of the as-of, from Sunday, 0.",
-        population.model,
-    )
+
+
+def _of_as_of(population: Population, known: timedelta) -> Iterator[Feature]:
+    """What time it is."""
+    told = {"weekday": (f"dayofweek({AS_OF})", "Day of the week of the as-of, from Sunday, 0.")}
     if population.columns[population.as_of].type.upper() != "DATE":
-        yield Feature(
-            f"{population.as_of}_hour",
-            f"hour({AS_OF})",
-            "number",
-            "Hour of the as-of.",
-            population.model,
-        )
+        told["hour"] = f"hour({AS_OF})", "Hour of the as-of."
+    if known.total_seconds() >= YEARS * YEAR:
+        told["month"] = f"month({AS_OF})", "Month of the as-of, from January, 1."
+    for name, (sql, words) in told.items():
+        yield Feature(f"{population.as_of}_{name}", sql, "number", words, population.model)
 
 
 def _attributes(graph: Graph, paths: Paths, values: Values) -> Iterator[Feature]:
@@ -103,22 +105,22 @@ def attributes(parent: Parent) -> list[str]:
     return [column.name for column in usable if column.name in table.timeless]
 
 
-def _of_view(
-    population: Population, view: View, graph: Graph, values: Values, windows: Sequence[Window]
-) -> Iterator[Feature]:
+def _of_view(population: Population, view: View, graph: Graph, values: Values, spans: Spans) -> Iterator[Feature]:
+    windows = spans.windows
     many = Running("n", as_double("count(*)"), "sum(n) over so_far")
     what = "earlier outcomes" if view.is_own else f"rows of {view.table.name}"
     if not view.is_near:
-        windows = list({window.label: window for window in (windows[0], windows[-1])}.values())
+        windows = tuple({window.label: window for window in (windows[0], windows[-1])}.values())
     for window in windows:
         name, words = f"{view.name}_{window.label}", f"{what}, {window.words}"
         counted = of_events(view, name, inside(view, many, window), words, [many], [window])
         yield replace(counted, amount_of=f"{view.table.id} n {window.label}")
     if not view.is_own:
+        yield from of_season(view, spans.season, f"{view.name}_year_before", what, many)
         yield from _rhythm(view, what)
         yield from _trend(view, what, windows, many)
     for measure in measures(population, view, graph, values):
-        yield from of_measure(view, measure, windows, many)
+        yield from of_measure(view, measure, Spans(windows, spans.season), many)
 
 
 def _trend(view: View, what: str, windows: Sequence[Window], many: Running) -> Iterator[Feature]:

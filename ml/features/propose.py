@@ -4,8 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-import pandas as pd
-
 from ml.features.ahead import Ahead, days_ahead, find_ahead, told_ahead
 from ml.features.candidates import candidates
 from ml.features.feature import Feature
@@ -13,12 +11,12 @@ from ml.features.follow import find_paths
 from ml.features.graph import Graph, Table, inferred_keys, read_graph
 from ml.features.latest import follow_latest
 from ml.features.links import follow_links, follow_outcomes
-from ml.features.paths import Paths, View
+from ml.features.paths import Paths
 from ml.features.population import Population, read_population
 from ml.features.query import Writer
 from ml.features.relations import Relations
+from ml.features.spans import history, spans_of
 from ml.features.values import Values
-from ml.features.windows import Window, choose_windows
 from ml.manifest import Manifest
 from ml.newest import newest
 from ml.warehouse import Warehouse
@@ -60,8 +58,9 @@ def propose(name: str, manifest: Manifest, warehouse: Warehouse) -> Proposed:
         _without_stale_outcomes(population, paths, warehouse)
     follow_latest(population, graph, paths, values)
     follow_links(population, graph, paths, values)
-    windows = {view.name: _windows(view, population, warehouse) for view in paths.views}
-    found = candidates(population, graph, paths, values, windows)
+    most, known = ahead.most if ahead else timedelta(0), history(population, warehouse)
+    spans = {view.name: spans_of(view, population, warehouse, known, most) for view in paths.views}
+    found = candidates(population, graph, paths, values, spans, known)
     if ahead:
         taken = {*population.columns, *(feature.name for feature in found)}
         found = [days_ahead(taken), *map(told_ahead, found)]
@@ -95,20 +94,3 @@ def _without_stale_outcomes(population: Population, paths: Paths, warehouse: War
             f"earlier outcomes are left out: open rows lie up to {ahead.days} days after the last known outcome's "
             f"as-of, and would know none of the last {(ahead - population.horizon).days} days"
         )
-
-
-def _windows(view: View, population: Population, warehouse: Warehouse) -> list[Window]:
-    """Windows for the span and the pace of a view's events."""
-    if view.is_own:
-        return [Window.always()]
-    clock, key = view.clocks[0], view.columns[0]
-    table = view.tables[clock.alias]
-    moment = warehouse.quote(clock.name)
-    counted = f"count(distinct {warehouse.quote(key.name)})" if key.alias == clock.alias else "count(*)"
-    row = warehouse.query(
-        f"select epoch(max({moment})) - epoch(min({moment})) as span, count(*) as events, {counted} as keys "
-        f"from {table.relation}"
-    ).iloc[0]
-    span = 0.0 if pd.isna(row["span"]) else float(row["span"])
-    gap = timedelta(seconds=span * float(row["keys"]) / max(float(row["events"]), 1.0))
-    return choose_windows(population.horizon, timedelta(seconds=span), gap)

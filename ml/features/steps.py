@@ -9,7 +9,7 @@ from ml.features.layout import as_named, call, case, clauses, join, row_number, 
 from ml.features.measures import first_of, measures
 from ml.features.names import identifier
 from ml.features.paths import EventColumn, Links, Parent, View
-from ml.features.relations import Relations, at_end
+from ml.features.relations import AS_OF, Relations, at_end
 from ml.features.values import Values
 from ml.features.windows import Window
 from ml.warehouse import Column
@@ -157,7 +157,8 @@ class Steps:
             pairs = zip(view.anchor.columns, _entity(view), strict=True)
             conditions = [f"keyed.{identifier(one)} = links.{other}" for one, other in pairs]
             joins.append(join(f"left join {name}_links as links", [*conditions, f"{known} > links.known_"]))
-        for alias, moment in [("now_", known), *((one.alias, f"{known} - {one.sql}") for one in windows)]:
+        moments = {one.alias: f"{AS_OF if one.is_of_as_of else known} - {one.sql}" for one in windows}
+        for alias, moment in {"now_": known, **moments}.items():
             conditions = [*(one.format(alias) for one in same), f"{moment} > {alias}.at_"]
             joins.append(join(f"asof left join {name}_running as {alias}", conditions))
         if any(feature.overall for feature in features):

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 BINS, ROWS_PER_BIN = 10, 100
+DECAY = 0.5  # of a period's weight, for each period that is later
 MOST_STRETCH = 3.0  # beyond it, periods have so little in common that no interval would tell anything
 
 
@@ -41,45 +42,52 @@ class ConformalIntervals:
         """Learn from targets (n,) and out-of-fold predictions (n,) of the same rows.
 
         Where time passes, the next period differs from those before, as they do from each other: positions of the rows
-        of each period are then given, and the intervals are stretched until those learned from all other periods cover
-        a period at the promised rate, in the mean (as in cross-conformal prediction: Vovk, 2015, by periods).
+        of each period, the oldest first, are then given. A period weighs half of the one after it (weights that decay:
+        Barber, Candès, Ramdas and Tibshirani, "Conformal prediction beyond exchangeability", Annals of Statistics
+        51(2), 2023), and the intervals are stretched until those learned from all other periods cover a period at the
+        promised rate, in the mean of all periods and in that of late ones (as in cross-conformal prediction: Vovk,
+        2015, by periods).
         """
-        self._fit(y, output)
+        weight = np.ones(len(y))
+        for age, period in enumerate(reversed(periods)):
+            weight[period] = DECAY**age / len(period)
+        self._fit(y, output, weight)
         if len(periods) > 1:
-            self.stretch = self._stretch(y, output, periods)
+            self.stretch = self._stretch(y, output, weight, periods)
             self.below, self.above = self.below * self.stretch, self.above * self.stretch
         return self
 
-    def _stretch(self, y: Array, output: Array, periods: Sequence[NDArray[np.intp]]) -> float:
-        """The least factor, from 1 on, at which other periods' intervals cover each period as promised."""
-        needed, weights = [], []
+    def _stretch(self, y: Array, output: Array, weight: Array, periods: Sequence[NDArray[np.intp]]) -> float:
+        """The least factor, from 1 on, at which other periods' intervals cover periods as promised."""
+        needed = []
         for period in periods:
             rest = np.setdiff1d(np.arange(len(y)), period)
-            other = ConformalIntervals(self.coverage)._fit(y[rest], output[rest])
+            other = ConformalIntervals(self.coverage)._fit(y[rest], output[rest], weight[rest])
             place = other._bin(output[period])
             error = y[period] - output[period]
             side = np.where(error < 0, other.below[place], other.above[place])
             # The factor at which the interval would just reach the outcome.
             needed.append(np.divide(error, side, out=np.full(len(error), np.inf), where=side != 0))
-            weights.append(np.full(len(error), 1 / len(error)))
-        factors, weight = np.concatenate(needed), np.concatenate(weights)
-        factors = np.where(np.concatenate([y[period] == output[period] for period in periods]), 0.0, factors)
+        factors, rows = np.concatenate(needed), np.concatenate(periods)
+        factors = np.where(y[rows] == output[rows], 0.0, factors)
+        alike = np.concatenate([np.full(len(period), 1 / len(period)) for period in periods])
         order = np.argsort(factors)
-        covered = np.cumsum(weight[order]) / weight.sum()
-        factor = factors[order][min(int(np.searchsorted(covered, self.coverage)), len(order) - 1)]
-        return float(np.clip(factor, 1.0, MOST_STRETCH))
+        reached = [1.0]
+        for share in (alike[order], weight[rows][order]):
+            last = int(np.searchsorted(np.cumsum(share) / share.sum(), self.coverage))
+            reached.append(float(factors[order][min(last, len(order) - 1)]))
+        return min(max(reached), MOST_STRETCH)
 
-    def _fit(self, y: Array, output: Array) -> Self:
+    def _fit(self, y: Array, output: Array, weight: Array) -> Self:
         bins = int(np.clip(len(y) // ROWS_PER_BIN, 1, BINS))
         self.edges = np.unique(np.quantile(output, np.linspace(0, 1, bins + 1)[1:-1]))
         place = self._bin(output)
-        errors = [np.sort((y - output)[place == number]) for number in range(len(self.edges) + 1)]
-        whole = np.sort(y - output)
-        tail = (1 - self.coverage) / 2
+        error, tail = y - output, (1 - self.coverage) / 2
+        parts = [place == number for number in range(len(self.edges) + 1)]
         # Ties between predictions can leave a bin nearly empty: it then takes the errors of all.
-        errors = [part if len(part) >= ROWS_PER_BIN // 2 else whole for part in errors]
-        self.below = np.array([min(-_upper(-part[::-1], tail), 0.0) for part in errors])
-        self.above = np.array([max(_upper(part, tail), 0.0) for part in errors])
+        parts = [part if part.sum() >= ROWS_PER_BIN // 2 else np.full(len(y), fill_value=True) for part in parts]
+        self.below = np.array([min(-_upper(-error[part], weight[part], tail), 0.0) for part in parts])
+        self.above = np.array([max(_upper(error[part], weight[part], tail), 0.0) for part in parts])
         self.floor = float(y.min()) if y.min() >= 0 else -np.inf
         return self
 
@@ -93,7 +101,10 @@ class ConformalIntervals:
         return np.searchsorted(self.edges, output, side="right")
 
 
-def _upper(errors: Array, tail: float) -> float:
-    """The value that the next error exceeds with at most the probability `tail`; `errors` ascend."""
-    rank = int(np.ceil((len(errors) + 1) * (1 - tail)))
-    return float(errors[min(rank, len(errors)) - 1])
+def _upper(errors: Array, weight: Array, tail: float) -> float:
+    """The value that the next error, of mean weight, exceeds with at most the probability `tail`."""
+    order = np.argsort(errors)
+    reached = np.cumsum(weight[order]) / (weight.sum() + weight.mean())
+    # Equal weights must not miss their rank by rounding.
+    place = int(np.searchsorted(reached, (1 - tail) * (1 - 1e-12)))
+    return float(errors[order[min(place, len(errors) - 1)]])

@@ -159,7 +159,7 @@ def assemble(
     """
     is_regression = prediction.task == "regression"
     interval = ConformalIntervals(prediction.interval) if is_regression else None
-    periods = validation.parts if dataset.has_periods else ()
+    periods = _periods(validation, dataset)
     return FittedPrediction(
         estimator=estimator,
         task=prediction.task,
@@ -169,6 +169,16 @@ def assemble(
         reference={name: _typical(dataset.features[name]) for name in dataset.kinds},
         strongest=importances.sort_values("importance_rank")["feature"].tolist(),
     )
+
+
+def _periods(validation: Validation, dataset: Dataset) -> list[NDArray[np.intp]]:
+    """Positions of the rows of each period, the oldest first; folds that begin together are one."""
+    if dataset.as_of is None or not dataset.has_periods:
+        return []
+    found: dict[np.datetime64, list[NDArray[np.intp]]] = {}
+    for part in validation.parts:
+        found.setdefault(dataset.as_of[validation.rows[part]].min(), []).append(part)
+    return [np.concatenate(found[first]) for first in sorted(found)]
 
 
 def dump(model: FittedPrediction) -> bytes:

@@ -86,3 +86,21 @@ def test_like_periods_hardly_stretch_the_interval() -> None:
     y, output = sample(8_000, seed=0)
     interval = ConformalIntervals(0.9).fit(y, output, np.split(np.arange(8_000), 8))
     assert interval.stretch == pytest.approx(1.0, abs=0.05)
+
+
+def test_errors_of_late_say_more_than_old_ones() -> None:
+    random = np.random.default_rng(0)
+    periods = np.split(np.arange(6_000), 6)
+    output = random.uniform(0, 10, 6_000)
+    y = output + random.normal(size=6_000) * np.repeat([1.0, 1.1, 1.2, 1.3, 1.4, 1.5], 1_000)
+    forwards = ConformalIntervals(0.9).fit(y, output, periods)
+    backwards = ConformalIntervals(0.9).fit(y, output, periods[::-1])
+    plain = ConformalIntervals(0.9).fit(y, output)
+    new = output + random.normal(size=6_000) * 1.6
+
+    def missed(interval: ConformalIntervals) -> float:
+        lower, upper = interval.predict(output)
+        return abs(float(np.mean((lower <= new) & (new <= upper))) - 0.9)
+
+    assert missed(forwards) < 0.025
+    assert missed(forwards) + 0.03 < missed(plain) < missed(backwards)
