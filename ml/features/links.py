@@ -29,7 +29,7 @@ class _Linked:
     @property
     def are_alike(self) -> bool:
         """Whether what an entity is linked to are others of its kind, as friends are."""
-        return self.key.parent == self.link.parent
+        return (self.key.parent, self.key.parent_columns) == (self.link.parent, self.link.parent_columns)
 
 
 def follow_links(population: Population, graph: Graph, paths: Paths, values: Values) -> None:

@@ -91,6 +91,9 @@ class Steps:
             raise ValueError("outcomes of a population without horizon are never known")
         known = at_end(self.relations.as_of("events"), population.horizon)
         columns, sources = [column.sql for column in view.columns], ["from population as events"]
+        if view.links and view.holds_key:
+            (wanted,), (own,) = self._wanted(view), view.columns
+            columns = [_cast(own.sql, population.columns[own.name], wanted)]
         if not view.holds_key:
             known = call("greatest", known, "links.known_")
             pairs = zip(view.anchor.columns, _entity(view), strict=True)

@@ -20,7 +20,8 @@ MODELS = {
     ),
 }
 FRIENDS = (
-    "select distinct hash(range, 'one') % 50 as patient_id, hash(range, 'other') % 50 as friend_id from range(200)"
+    "select distinct hash(range, 'one') % 50 as patient_id, cast(hash(range, 'other') % 50 as varchar) as friend_id "
+    "from range(200)"
 )
 KEY = """\
       - name: patient_id
@@ -152,6 +153,16 @@ def test_what_happens_to_friends_is_told_though_friendships_have_no_clock(clinic
     assert (told["visits_by_friend_id_ever"] == right["visits"]).all()
     assert (told["visits_by_friend_id_28d"] == right["of_late"]).all()
     assert right["of_late"].max() > 3
+    outcomes = clinic.sql(
+        "select rows.patient_id, rows.as_of_date, count(past.has_returned) as outcomes "
+        "from pop_return as rows inner join friends on rows.patient_id = friends.patient_id "
+        "inner join patients as own on friends.patient_id = own.patient_id and own.registered_at < rows.as_of_date "
+        "inner join patients as theirs on friends.friend_id = theirs.patient_id "
+        "and theirs.registered_at < rows.as_of_date left join pop_return as past on past.patient_id = theirs.patient_id "
+        "and past.as_of_date + interval 28 day <= rows.as_of_date group by all"
+    ).set_index(["patient_id", "as_of_date"])
+    assert (found.loc[outcomes.index, "outcomes_by_friend_id_ever"] == outcomes["outcomes"]).all()
+    assert outcomes["outcomes"].max() > 20
 
 
 def linked_views(place: Place) -> list[str]:
