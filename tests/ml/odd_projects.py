@@ -137,7 +137,8 @@ class OddProject:
             columns[table.clock] = f"({BEGIN} + to_seconds(({{h}} % {DAYS * 86_400})::bigint))::{table.clock_type}"
         told: list[dict[str, object]] = [{"name": table.key, "data_tests": ["unique"]}]
         number = self._one(("{h}", "{group}"))  # of a group, one key nearly tells the others
-        for parent in self._some(self.tables, 0, 3):
+        parents = self._some(self.tables, 0, 3)
+        for parent in [*parents, *parents[: self._one((0, 0, 1))]]:  # some tables link rows of one kind
             name = self._free(columns, (f"{parent.name}Id", "ParentId", "owner", parent.key))
             of_type = self._one((parent.key_type, parent.key_type, "VARCHAR"))
             columns[name] = f"({number} % {parent.rows + 5})::{of_type}"  # some lead nowhere

@@ -158,7 +158,8 @@ def test_what_happens_to_friends_is_told_though_friendships_have_no_clock(clinic
         "from pop_return as rows inner join friends on rows.patient_id = friends.patient_id "
         "inner join patients as own on friends.patient_id = own.patient_id and own.registered_at < rows.as_of_date "
         "inner join patients as theirs on friends.friend_id = theirs.patient_id "
-        "and theirs.registered_at < rows.as_of_date left join pop_return as past on past.patient_id = theirs.patient_id "
+        "and theirs.registered_at < rows.as_of_date "
+        "left join pop_return as past on past.patient_id = theirs.patient_id "
         "and past.as_of_date + interval 28 day <= rows.as_of_date group by all"
     ).set_index(["patient_id", "as_of_date"])
     assert (found.loc[outcomes.index, "outcomes_by_friend_id_ever"] == outcomes["outcomes"]).all()
