@@ -1,6 +1,6 @@
 """What happened to the things that an entity is linked to: a site's studies, and the results of them all."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from ml.features.follow import events_of, parents_of
@@ -36,11 +36,11 @@ def follow_links(population: Population, graph: Graph, paths: Paths, values: Val
     """Add the events of what rows of a table link the population's entity to.
 
     Each is known once it has happened and the link is known. Where they are few they are joined to the links, and are
-    the entity's own; else each row looks up what each of its links leads to. Not where the events hold the entity
-    themselves, unless what it is linked to are others of its kind, nor where links lead all entities to about the same.
+    the entity's own. Of others of its kind, such as friends, each row looks up what each of its links leads to. Not
+    where the events hold the entity themselves, nor where links lead all entities to about the same.
     """
-    for linked in _all_linked(population, graph, paths):
-        tells = _tells(population, linked.links, graph, values)
+    for linked in _one_each(_all_linked(population, graph, paths), values):
+        is_looked_up = linked.are_alike and _tells(population, linked.links, graph, values)
         for below in graph.children(linked.link.parent):
             events = graph.tables[below.child]
             holds_entity = any(one.parent == linked.key.parent for one in graph.parents(events.id))
@@ -51,7 +51,7 @@ def follow_links(population: Population, graph: Graph, paths: Paths, values: Val
             if not linked.links.parents and _are_few(linked.links, events, values):
                 for view in _joined(population, linked, below, graph, paths.notes):
                     paths.add(view)
-            elif tells:
+            elif is_looked_up:
                 for view in events_of(population, linked.anchor, events, below.columns, (), graph, paths.notes):
                     paths.add(_by_links(view, linked, graph))
 
@@ -60,9 +60,8 @@ def follow_outcomes(population: Population, graph: Graph, paths: Paths, values: 
     """Add the earlier outcomes of all that share a thing with the population's entity, or that it is linked to."""
     if population.horizon is None:
         return
-    for linked in _all_linked(population, graph, paths):
-        if not _tells(population, linked.links, graph, values):
-            continue
+    found = (one for one in _all_linked(population, graph, paths) if _tells(population, one.links, graph, values))
+    for linked in _one_each(found, values):
         column = EventColumn("links", "thing_")
         if linked.are_alike:
             column = EventColumn("events", linked.anchor.columns[0])
@@ -77,6 +76,14 @@ def follow_outcomes(population: Population, graph: Graph, paths: Paths, values: 
             is_own=True,
         )
         paths.add(_by_links(view, linked, graph))
+
+
+def _one_each(found: Iterable[_Linked], values: Values) -> list[_Linked]:
+    """Of several tables that link an entity to the same things the largest; others of its kind are linked both ways."""
+    largest: dict[tuple[str, ...], _Linked] = {}
+    for one in sorted(found, key=lambda one: -values.rows(one.links.table)):
+        largest.setdefault((one.link.parent, *(one.links.entity if one.are_alike else ())), one)
+    return list(largest.values())
 
 
 def _all_linked(population: Population, graph: Graph, paths: Paths) -> Iterator[_Linked]:
