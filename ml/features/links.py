@@ -111,7 +111,7 @@ def _links(key: ForeignKey, link: ForeignKey, graph: Graph) -> Links | None:
     parents: tuple[Parent, ...] = ()
     clocks: tuple[EventColumn, ...] = (EventColumn("links", str(linking.clock)),)
     if linking.clock is None:
-        found = parents_of("links", linking, graph, ())
+        found = parents_of("links", linking, graph, {"links"})
         parents = tuple(one for one in found if one.table.clock and not one.table.is_history)
         clocks = tuple(EventColumn(one.alias, str(one.table.clock)) for one in parents)
     return Links(linking, key.columns, link.columns[0], clocks, parents) if clocks else None
