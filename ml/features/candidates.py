@@ -14,7 +14,7 @@ from ml.features.paths import Parent, Paths, View
 from ml.features.population import Population
 from ml.features.relations import AS_OF
 from ml.features.values import MOST_LEVELS, Values
-from ml.features.windows import YEAR, YEARS, Spans, Window
+from ml.features.windows import Spans, Window, has_seasons
 
 MOST = 2_000  # candidates; what comes last stems from further away
 
@@ -58,7 +58,7 @@ def _of_as_of(population: Population, known: timedelta) -> Iterator[Feature]:
     told = {"weekday": (f"dayofweek({AS_OF})", "Day of the week of the as-of, from Sunday, 0.")}
     if population.columns[population.as_of].type.upper() != "DATE":
         told["hour"] = f"hour({AS_OF})", "Hour of the as-of."
-    if known.total_seconds() >= YEARS * YEAR:
+    if has_seasons(known):
         told["month"] = f"month({AS_OF})", "Month of the as-of, from January, 1."
     for name, (sql, words) in told.items():
         yield Feature(f"{population.as_of}_{name}", sql, "number", words, population.model)
@@ -106,21 +106,21 @@ def attributes(parent: Parent) -> list[str]:
 
 
 def _of_view(population: Population, view: View, graph: Graph, values: Values, spans: Spans) -> Iterator[Feature]:
-    windows = spans.windows
     many = Running("n", as_double("count(*)"), "sum(n) over so_far")
     what = "earlier outcomes" if view.is_own else f"rows of {view.table.name}"
     if not view.is_near:
-        windows = tuple({window.label: window for window in (windows[0], windows[-1])}.values())
-    for window in windows:
+        few = {window.label: window for window in (spans.windows[0], spans.windows[-1])}
+        spans = replace(spans, windows=tuple(few.values()))
+    for window in spans.windows:
         name, words = f"{view.name}_{window.label}", f"{what}, {window.words}"
         counted = of_events(view, name, inside(view, many, window), words, [many], [window])
         yield replace(counted, amount_of=f"{view.table.id} n {window.label}")
     if not view.is_own:
         yield from of_season(view, spans.season, f"{view.name}_year_before", what, many)
         yield from _rhythm(view, what)
-        yield from _trend(view, what, windows, many)
+        yield from _trend(view, what, spans.windows, many)
     for measure in measures(population, view, graph, values):
-        yield from of_measure(view, measure, Spans(windows, spans.season), many)
+        yield from of_measure(view, measure, spans, many)
 
 
 def _trend(view: View, what: str, windows: Sequence[Window], many: Running) -> Iterator[Feature]:

@@ -76,6 +76,15 @@ def parents_of(via: str, table: Table, graph: Graph, taken: Iterable[str]) -> li
     return list(_parents(via, table, graph, 1, "", "", set(taken)))
 
 
+def clocks_of(alias: str, table: Table, parents: Iterable[Parent]) -> tuple[EventColumn, ...]:
+    """The moments that a row of a table waits for: its own, else those of what it belongs to."""
+    if table.clock:
+        return (EventColumn(alias, table.clock),)
+    return tuple(
+        EventColumn(one.alias, one.table.clock) for one in parents if one.table.clock and not one.table.is_history
+    )
+
+
 def _views(population: Population, anchors: list[Anchor], graph: Graph, notes: list[str]) -> Iterator[View]:
     start = anchors[0]
     if population.horizon is not None:
@@ -155,12 +164,7 @@ def events_of(
         if all(parent.table.id != one.table.id for one in through) and _is_beside(parent, anchor, table, key)
     ]
     known = [*through, *others]
-    if table.clock:
-        clocks = [EventColumn("events", table.clock)]
-    else:
-        clocks = [
-            EventColumn(one.alias, one.table.clock) for one in known if one.table.clock and not one.table.is_history
-        ]
+    clocks = clocks_of("events", table, known)
     if not clocks:
         note = f"{table.name} has no clock (`event_time`): its rows are not counted"
         if note not in notes:
@@ -174,7 +178,7 @@ def events_of(
         anchor=anchor,
         columns=tuple(EventColumn(through[0].alias if through else "events", name) for name in key),
         parents=parents,
-        clocks=tuple(clocks),
+        clocks=clocks,
         path=f"{anchor.path} → {' → '.join(steps)}",
         is_near=not is_pair and (anchor.columns == population.entity if through else anchor.depth <= 1),
     )

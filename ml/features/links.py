@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from ml.features.follow import events_of, parents_of
+from ml.features.follow import clocks_of, events_of, parents_of
 from ml.features.graph import Graph, Table
 from ml.features.keys import ForeignKey
-from ml.features.paths import Anchor, EventColumn, Links, Parent, Paths, View, between
+from ml.features.paths import Anchor, EventColumn, Links, Paths, View, between
 from ml.features.population import Population
 from ml.features.values import Values
 
@@ -108,12 +108,9 @@ def _links(key: ForeignKey, link: ForeignKey, graph: Graph) -> Links | None:
         return None
     if linking.columns[link.columns[0]].kind == "date":
         return None  # a day of the calendar is no thing
-    parents: tuple[Parent, ...] = ()
-    clocks: tuple[EventColumn, ...] = (EventColumn("links", str(linking.clock)),)
-    if linking.clock is None:
-        found = parents_of("links", linking, graph, {"links"})
-        parents = tuple(one for one in found if one.table.clock and not one.table.is_history)
-        clocks = tuple(EventColumn(one.alias, str(one.table.clock)) for one in parents)
+    found = parents_of("links", linking, graph, {"links"})
+    clocks = clocks_of("links", linking, found)
+    parents = tuple(one for one in found if one.alias in {clock.alias for clock in clocks})
     return Links(linking, key.columns, link.columns[0], clocks, parents) if clocks else None
 
 

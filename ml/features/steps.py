@@ -90,15 +90,13 @@ class Steps:
         if population.horizon is None:
             raise ValueError("outcomes of a population without horizon are never known")
         known = at_end(self.relations.as_of("events"), population.horizon)
-        columns, sources = [column.sql for column in view.columns], ["from population as events"]
-        if view.links and view.holds_key:
-            (wanted,), (own,) = self._wanted(view), view.columns
-            columns = [_cast(own.sql, population.columns[own.name], wanted)]
-        if not view.holds_key:
-            known = call("greatest", known, "links.known_")
-            pairs = zip(view.anchor.columns, _entity(view), strict=True)
-            same = [f"events.{identifier(one)} = links.{other}" for one, other in pairs]
-            sources.append(join(f"inner join {view.steps}_links as links", same))
+        sources = ["from population as events"]
+        if view.holds_key:
+            pairs = zip(view.columns, self._wanted(view), strict=True)
+            columns = [_cast(own.sql, population.columns[own.name], wanted) for own, wanted in pairs]
+        else:
+            known, columns = call("greatest", known, "links.known_"), [column.sql for column in view.columns]
+            sources.append(join(f"inner join {view.steps}_links as links", _same_entity(view, "events")))
         lines = [as_named(column, key) for column, key in zip(columns, keys, strict=True)]
         lines += [as_named(known, "at_"), *self._measured(view, needs, columns, known)]
         closed = f"where events.{identifier(population.target)} is not null"
@@ -157,9 +155,8 @@ class Steps:
         same = [f"{one} = {{}}.{key}" for one, key in zip(held, keys, strict=True)]
         joins, known = [], self.relations.known
         if view.links:
-            pairs = zip(view.anchor.columns, _entity(view), strict=True)
-            conditions = [f"keyed.{identifier(one)} = links.{other}" for one, other in pairs]
-            joins.append(join(f"left join {name}_links as links", [*conditions, f"{known} > links.known_"]))
+            conditions = [*_same_entity(view, "keyed"), f"{known} > links.known_"]
+            joins.append(join(f"left join {name}_links as links", conditions))
         moments = {one.alias: f"{AS_OF if one.is_of_as_of else known} - {one.sql}" for one in windows}
         for alias, moment in {"now_": known, **moments}.items():
             conditions = [*(one.format(alias) for one in same), f"{moment} > {alias}.at_"]
@@ -190,6 +187,12 @@ def _overall(name: str, totals: Sequence[Running]) -> str:
 def _entity(view: View) -> list[str]:
     """What the columns of the entity's key are called in the links of a view."""
     return [f"entity_{place}" for place, _ in enumerate(view.anchor.columns, 1)]
+
+
+def _same_entity(view: View, rows: str) -> list[str]:
+    """What joins rows of the population to the links of their entity."""
+    pairs = zip(view.anchor.columns, _entity(view), strict=True)
+    return [f"{rows}.{identifier(one)} = links.{other}" for one, other in pairs]
 
 
 def _cast(sql: str, column: Column, wanted: Column) -> str:

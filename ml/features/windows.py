@@ -99,6 +99,11 @@ def choose_windows(horizon: timedelta | None, span: timedelta, gap: timedelta | 
     return [*(window(length) for length in lengths if length < longest), Window.always()]
 
 
+def has_seasons(span: timedelta) -> bool:
+    """Whether so much time tells of seasons."""
+    return span.total_seconds() >= YEARS * YEAR
+
+
 def choose_season(horizon: timedelta | None, span: timedelta, ahead: timedelta) -> Season | None:
     """The season, if events span years, the horizon is of days to half a year, and it was over when rows are told.
 
@@ -110,7 +115,7 @@ def choose_season(horizon: timedelta | None, span: timedelta, ahead: timedelta) 
     if horizon is None or not timedelta(days=1) <= horizon <= timedelta(seconds=YEAR / 2):
         return None
     seconds = int(horizon.total_seconds())
-    if span.total_seconds() < YEARS * YEAR or ahead.total_seconds() > YEAR - seconds:
+    if not has_seasons(span) or ahead.total_seconds() > YEAR - seconds:
         return None
     start, end, level_start = window(YEAR), window(YEAR - seconds), window(YEAR + LEVEL * seconds)
     if not ahead:
