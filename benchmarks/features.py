@@ -259,8 +259,8 @@ def ours(database: duckdb.DuckDBPyConnection) -> None:
     """The plan of `martlet features`: instants, running totals, as-of joins."""
     looked_up = ", ".join(
         f"coalesce(now_.n, 0) - coalesce(before_{days}.n, 0) as n_{days}, "
-        f"coalesce(now_.total, 0) - coalesce(before_{days}.total, 0) as sum_{days}, "
-        f"cast(coalesce(now_.total, 0) - coalesce(before_{days}.total, 0) as double) "
+        f"(coalesce(now_.total, 0) - coalesce(before_{days}.total, 0)) / 100 as sum_{days}, "
+        f"(coalesce(now_.total, 0) - coalesce(before_{days}.total, 0)) / 100 "
         f"/ nullif(coalesce(now_.n, 0) - coalesce(before_{days}.n, 0), 0) as mean_{days}"
         for days in WINDOWS
     )
@@ -271,14 +271,14 @@ def ours(database: duckdb.DuckDBPyConnection) -> None:
     )
     database.execute(
         "create or replace table by_ours as with instants as (select household_id, sold_at, "
-        "cast(count(*) as double) as n, sum(sales) as total, avg(sales) as last from lines "
+        "cast(count(*) as double) as n, cast(sum(sales) * 100 as double) as total, avg(sales) as last from lines "
         "group by household_id, sold_at), "
         "running as (select household_id, sold_at, last, sum(n) over so_far as n, sum(total) over so_far as total "
         "from instants window so_far as (partition by household_id order by sold_at rows unbounded preceding)) "
         f"select population.*, {looked_up}, coalesce(now_.n, 0) as n_ever, now_.last, "
-        "(epoch(population.as_of) - epoch(now_.sold_at)) / 86400 as recency from population "
+        f"(epoch(population.as_of) - epoch(now_.sold_at)) / 86400 as recency from population {joins} "
         "asof left join running as now_ on population.household_id = now_.household_id "
-        f"and population.as_of > now_.sold_at {joins}"
+        "and population.as_of > now_.sold_at"
     )
 
 

@@ -1,33 +1,65 @@
 {# What the fast plan of window_features is made of, step by step: common table expressions, and the difference of two totals. #}
 
-{# The totals of each entity at each instant, and the last known values. Counts are doubles, which add up three times as
-   fast as whole numbers, and as exactly. #}
-{% macro running_totals(events, entity, event_time, windows, plan) -%}
-    {%- set counted = [] %}
-    {%- for name in plan.averages %}
-        {%- do counted.append(name ~ '_rows_') %}
+{# What is added up: a mapping of SQL to the name of the first feature that wants it. What two share is added up once. #}
+{% macro totals_of(plan) %}
+    {%- set totals = {} %}
+    {%- for kind in ['counts', 'sums', 'averages', 'trends'] %}
+        {%- for name, expression in plan[kind].items() if expression not in totals %}
+            {%- do totals.update({expression: name}) %}
+        {%- endfor %}
+    {%- endfor %}
+    {{- return(totals) }}
+{% endmacro %}
+
+
+{# By what decimals are multiplied to be whole numbers, so that doubles add them up exactly (and many times as fast as
+   decimals of 38 digits); 1 for other types. DuckDB knows it when it plans. #}
+{% macro scale_of(expression) -%}
+    10.0 ** coalesce(try_cast(regexp_extract(typeof({{ expression }}), '^DECIMAL.*,(\d+)', 1) as integer), 0)
+{%- endmacro %}
+
+
+{# The totals of each entity at each instant, and the last known values. Counts are doubles too. #}
+{% macro running_totals(events, entity, event_time, windows, plan, totals) -%}
+    {%- set added = [] %}
+    {%- for name in totals.values() %}
+        {%- do added.append(name ~ '_total_') %}
+    {%- endfor %}
+    {%- for expression in plan.averages.values() | unique %}
+        {%- do added.append(totals[expression] ~ '_rows_') %}
     {%- endfor %}
     {%- for name in plan.distincts %}
         {%- for days in windows %}
-            {%- do counted.extend([name ~ '_' ~ days ~ 'd_began_', name ~ '_' ~ days ~ 'd_ended_']) %}
+            {%- do added.extend([name ~ '_' ~ days ~ 'd_began_', name ~ '_' ~ days ~ 'd_ended_']) %}
         {%- endfor %}
     {%- endfor -%}
-instants_ as (
+scales_ as (
+        select
+            count(*) as rows_
+            {%- for expression, name in totals.items() %},
+            max({{ martlet.scale_of(expression) }}) as {{ name }}_scale_
+            {%- endfor %}
+        from (select * from {{ events }} limit 1) as one_
+    ),
+
+    instants_ as (
         select
             {{ entity }},
             {{ event_time }} as event_time_
-            {%- for name, expression in plan.counts.items() %},
-            cast(coalesce(sum({{ expression }}), 0) as double) as {{ name }}_
+            {%- for expression, name in totals.items() %},
+            sum(
+                case
+                    when typeof({{ expression }}) like 'DECIMAL%'
+                        then round(cast({{ expression }} as double) * {{ martlet.scale_of(expression) }})
+                    else cast({{ expression }} as double)
+                end
+            ) as {{ name }}_total_
             {%- endfor %}
-            {%- for name, expression in plan.sums.items() | list + plan.trends.items() | list %},
-            coalesce(sum({{ expression }}), 0) as {{ name }}_
-            {%- endfor %}
-            {%- for name, expression in plan.averages.items() %},
-            coalesce(sum({{ expression }}), 0) as {{ name }}_,
-            cast(count({{ expression }}) as double) as {{ name }}_rows_
+            {%- for expression in plan.averages.values() | unique %},
+            cast(count({{ expression }}) as double) as {{ totals[expression] }}_rows_
             {%- endfor %}
             {%- for name, expression in plan.lasts.items() %},
-            max({{ expression }}) as {{ name }}_
+            max({{ expression }}) as {{ name }}_last_
             {%- endfor %}
         from {{ events }}
         group by {{ entity }}, event_time_
@@ -37,14 +69,11 @@ instants_ as (
         select
             {{ entity }},
             event_time_
-            {%- for name in plan.counts.keys() | list + plan.sums.keys() | list + plan.averages.keys() | list + plan.trends.keys() | list %},
-            sum({{ name }}_) over so_far_ as {{ name }}_
-            {%- endfor %}
-            {%- for column in counted %},
-            sum(coalesce({{ column }}, 0)) over so_far_ as {{ column }}
+            {%- for column in added %},
+            sum({{ column }}) over so_far_ as {{ column }}
             {%- endfor %}
             {%- for name in plan.lasts %},
-            last_value({{ name }}_ ignore nulls) over so_far_ as {{ name }}_
+            last_value({{ name }}_last_ ignore nulls) over so_far_ as {{ name }}_last_
             {%- endfor %}
         from instants_
         {%- for name in plan.distincts %}
@@ -97,10 +126,11 @@ occurrences_of_{{ name }} as (
 {# The smallest and largest values of each window, by frames over events and as-ofs together: a frame ends just before its
    own moment, so an event at the as-of is outside. #}
 {% macro extremes_before(snapshots, events, entity, as_of, event_time, windows, plan) -%}
+    {%- set microseconds_a_day = 86400000000 -%}
 moments_ as (
         select
             {{ entity }},
-            cast({{ event_time }} as timestamp) as moment_,
+            epoch_us(cast({{ event_time }} as timestamp)) as clock_,
             false as is_asked_
             {%- for name, expression in plan.minima.items() %},
             min({{ expression }}) as {{ name }}
@@ -115,7 +145,7 @@ moments_ as (
 
         select
             {{ entity }},
-            cast({{ as_of }} as timestamp) as moment_,
+            epoch_us(cast({{ as_of }} as timestamp)) as clock_,
             true as is_asked_
             {%- for name in plan.minima.keys() | list + plan.maxima.keys() | list %},
             null as {{ name }}
@@ -126,7 +156,7 @@ moments_ as (
     extremes_ as (
         select
             {{ entity }},
-            moment_,
+            clock_,
             is_asked_
             {%- for days in windows %}
                 {%- for name in plan.minima %},
@@ -140,8 +170,8 @@ moments_ as (
         window
         {%- for days in windows %}
             last_{{ days }}d_ as (
-                partition by {{ entity }} order by moment_
-                range between interval {{ days }} day preceding and interval 1 microsecond preceding
+                partition by {{ entity }} order by clock_
+                range between {{ days * microseconds_a_day }} preceding and 1 preceding
             ){{ ',' if not loop.last }}
         {%- endfor %}
     )
@@ -150,4 +180,10 @@ moments_ as (
 
 {% macro difference(column, before, earlier=none, now='now_') -%}
     coalesce({{ now }}.{{ column }}, 0) - coalesce({{ before }}.{{ earlier or column }}, 0)
+{%- endmacro %}
+
+
+{# What was added up since the start of a window, in its own unit. #}
+{% macro total_since(name, before) -%}
+    ({{ martlet.difference(name ~ '_total_', before) }}) / coalesce(scales_.{{ name }}_scale_, 1)
 {%- endmacro %}

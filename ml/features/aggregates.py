@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ml.features.feature import Feature, Running, inside, looked_up, of_all, of_events
+from ml.features.feature import Feature, Running, inside, looked_up, of_all, of_events, unscaled
 from ml.features.layout import as_double, call, difference, indented, ratio
-from ml.features.measures import Measure, first_of
+from ml.features.measures import Measure
 from ml.features.names import identifier, literal
 from ml.features.paths import View
 from ml.features.values import MOST_LEVELS
@@ -24,9 +24,8 @@ def of_measure(view: View, measure: Measure, spans: Spans, many: Running) -> Ite
         yield latest(view, measure, f"{view.name}_{measure.name}_last")
         return
     windows, safe, prefix = spans.windows, measure.name, f"{view.name}_{measure.name}"
-    # A first occurrence is marked by the events' query, see `steps.Steps`.
-    new = as_double(f"count({first_of(measure)})")
-    distinct = Running(f"new_{safe}", new, f"sum({identifier(f'new_{safe}')}) over so_far")
+    new = as_double(f"count({identifier(safe)})")
+    distinct = Running(f"new_{safe}", new, f"sum({identifier(f'new_{safe}')}) over so_far", distinct=safe)
     if not view.links:  # those of several things may be the same
         yield of_events(
             view,
@@ -65,7 +64,7 @@ def of_season(view: View, season: Season | None, name: str, words: str, total: R
             for pair in ((season.end, season.start), (season.level_end, season.level_start))
         )
         then = f"{words}, {season.words}"
-        yield of_events(view, name, as_double(came), then, [total], [season.start, season.end])
+        yield of_events(view, name, unscaled(total, came), then, [total], [season.start, season.end])
         step = ratio(f"{LEVEL} * {came}", before)
         of_late = f"as a multiple of its mean over {LEVEL} such times up to a year before"
         yield of_events(view, f"{name}_step", step, f"{then}, {of_late} the as-of", [total], season.windows)
@@ -93,7 +92,9 @@ def _of_number(view: View, measure: Measure, spans: Spans) -> Iterator[Feature]:
     def total(short_name: str, gathered: str) -> Running:
         return Running(f"{short_name}_{name}", gathered, f"sum({identifier(f'{short_name}_{name}')}) over so_far")
 
-    count, amount = total("n", as_double(f"count({column})")), total("sum", f"coalesce(sum({column}), 0)")
+    added = f"sum({column})" if measure.scale == 1 else as_double(f"sum({column}) * {measure.scale}")
+    count = total("n", as_double(f"count({column})"))
+    amount = replace(total("sum", f"coalesce({added}, 0)"), scale=measure.scale)
     source = "outcomes" if view.is_own else view.table.id
     for window in spans.windows:
         asked = [window]
@@ -101,7 +102,7 @@ def _of_number(view: View, measure: Measure, spans: Spans) -> Iterator[Feature]:
             summed = of_events(
                 view,
                 f"{prefix}_sum_{window.label}",
-                as_double(inside(view, amount, window)),
+                inside(view, amount, window),
                 f"sum of {words}, {window.words}",
                 [amount],
                 asked,
@@ -123,12 +124,14 @@ def _of_number(view: View, measure: Measure, spans: Spans) -> Iterator[Feature]:
     yield of_events(view, f"{prefix}_last", looked_up(view, last), f"the latest {words}", [last])
     for times in LATEST if view.is_near else LATEST[-1:]:
         parts = [
-            Running(
-                f"sum{times}_{name}", amount.gathered, f"sum({identifier(f'sum{times}_{name}')}) over last_{times}"
-            ),
-            Running(f"n{times}_{name}", count.gathered, f"sum({identifier(f'n{times}_{name}')}) over last_{times}"),
+            replace(
+                one,
+                name=f"{short}{times}_{name}",
+                running=f"sum({identifier(f'{short}{times}_{name}')}) over last_{times}",
+            )
+            for short, one in (("sum", amount), ("n", count))
         ]
-        mean = ratio(*(looked_up(view, one) for one in parts))
+        mean = ratio(*(unscaled(one, looked_up(view, one)) for one in parts))
         meant = of_events(
             view, f"{prefix}_mean_last_{times}", mean, f"mean of {words} at the last {times} times", parts
         )
@@ -142,7 +145,9 @@ def _of_number(view: View, measure: Measure, spans: Spans) -> Iterator[Feature]:
         word = {"min": "least", "max": "greatest"}[extreme]
         yield of_events(view, f"{prefix}_{extreme}", looked_up(view, known), f"{word} {words} so far", [known])
     squares = total("squares", f"coalesce(sum(cast({column} as double) * {column}), 0)")
-    mean, mean_square = (ratio(looked_up(view, one), looked_up(view, count)) for one in (amount, squares))
+    mean, mean_square = (
+        ratio(unscaled(one, looked_up(view, one)), looked_up(view, count)) for one in (amount, squares)
+    )
     # Rounding may leave the variance of equal numbers a little below zero.
     variance = indented(f"{mean_square}\n- {call('power', mean, '2')}")
     yield of_events(
@@ -160,8 +165,8 @@ def _smoothed(view: View, measure: Measure, amount: Running, count: Running) -> 
     After Micci-Barreca, "A preprocessing scheme for high-cardinality categorical attributes in classification and
     prediction problems", SIGKDD Explorations 3(1), 2001.
     """
-    total, many = (f"coalesce(now_.{identifier(one.name)}, 0)" for one in (amount, count))
-    overall = ratio(f"overall_.{identifier(amount.name)}", f"overall_.{identifier(count.name)}")
+    total, many = (unscaled(one, f"coalesce(now_.{identifier(one.name)}, 0)") for one in (amount, count))
+    overall = ratio(*(unscaled(one, f"overall_.{identifier(one.name)}") for one in (amount, count)))
     amounts = indented(f"{total}\n+ {SMOOTHING} * {overall}")
     mean = of_all(view, f"(\n{amounts}\n)\n/ ({many} + {SMOOTHING})", "avg")
     words = f"mean of {measure.words} so far, drawn to that of all by {SMOOTHING} outcomes"
@@ -176,7 +181,12 @@ def _mean_of_season(
     if season:
         asked = [season.start, season.end]
         totals = (
-            difference(*(f"coalesce({looked_up(view, total, one.alias)}, 0)" for one in (season.end, season.start)))
+            unscaled(
+                total,
+                difference(
+                    *(f"coalesce({looked_up(view, total, one.alias)}, 0)" for one in (season.end, season.start))
+                ),
+            )
             for total in (amount, count)
         )
         said = f"mean of {words} that became known {season.words}"

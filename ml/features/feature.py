@@ -18,12 +18,16 @@ ROOM = 101  # characters of a line for the names of a feature and of its view
 class Running:
     """A column that is known after each instant of a key.
 
-    `gathered` aggregates the events of one instant; `running` goes over the instants up to now.
+    `gathered` aggregates the events of one instant; `running` goes over the instants up to now. Where it has a column
+    that is `distinct`, only events count at which a key has a value of that column for the first time. Decimals are
+    added up as `scale` times their amount: whole numbers, which doubles hold exactly.
     """
 
     name: str
     gathered: str
     running: str
+    distinct: str = ""
+    scale: int = 1
 
     @property
     def together(self) -> str:
@@ -95,7 +99,14 @@ def of_all(view: View, sql: str, together: str) -> str:
 def inside(view: View, column: Running, window: Window) -> str:
     """How much of a running total falls into a window before the as-of."""
     now = f"coalesce({looked_up(view, column)}, 0)"
-    return difference(now, f"coalesce({looked_up(view, column, window.alias)}, 0)") if window.sql else now
+    if not window.sql:
+        return unscaled(column, now)
+    return unscaled(column, difference(now, f"coalesce({looked_up(view, column, window.alias)}, 0)"))
+
+
+def unscaled(column: Running, total: str) -> str:
+    """A total in the unit of what was added up."""
+    return f"{total} / {column.scale}" if column.scale > 1 else total
 
 
 def unique(feature: Feature, taken: set[str]) -> Feature:

@@ -22,15 +22,6 @@ def as_named(sql: str, name: str) -> str:
     return f"{sql}{' ' if _fits(last) else FURTHER}as {identifier(name)}"
 
 
-def case(condition: str, value: str) -> str:
-    """A value where a condition holds, else null."""
-    short = f"case when {condition} then {value} end"
-    if _fits(short):
-        return short
-    lines = condition.replace("\n", FURTHER)
-    return f"case\n{indented(f'when {lines}')}{FURTHER}{INDENT}then {value}\nend"
-
-
 def call(function: str, *arguments: str) -> str:
     """A call of a function; long arguments stand on lines of their own."""
     short = f"{function}({', '.join(arguments)})"
@@ -56,15 +47,6 @@ def mean_over(sql: str, key: str) -> str:
     return short if _fits(short) else f"avg({sql}){FURTHER}over (partition by {key})"
 
 
-def row_number(by: Sequence[str], order: str) -> str:
-    """The number of a row among those that are alike."""
-    alike = ", ".join(by)
-    short = f"row_number() over (partition by {alike} order by {order})"
-    if _fits(f"case when {short}"):
-        return short
-    return f"row_number() over ({FURTHER}partition by {alike}{FURTHER}order by {order}\n)"
-
-
 def ratio(above: str, below: str) -> str:
     """A ratio, null where what it is divided by is 0."""
     under = call("nullif", below, "0")
@@ -79,6 +61,15 @@ def days(later: str, earlier: str) -> str:
 
 def _fits(text: str) -> bool:
     return "\n" not in text and len(text) <= WIDEST
+
+
+def grouped_by_each(keys: Sequence[str], columns: Sequence[str]) -> str:
+    """A grouping by keys and each of some columns in turn; the others are null then."""
+    sets = [", ".join((*keys, column)) for column in columns]
+    if len(sets) == 1:
+        return f"group by {sets[0]}"
+    lines = [f"({one})" for one in sets]
+    return f"group by{FURTHER}grouping sets (\n{indented(indented(f',{chr(10)}'.join(lines)))}{FURTHER})"
 
 
 def where(conditions: Sequence[str]) -> str:

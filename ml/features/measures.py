@@ -1,5 +1,6 @@
 """The columns of events that features are made of."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -29,6 +30,7 @@ class Measure:
 
     Its kind is number, flag (a boolean as 0 and 1), length (of a text: its sum would tell of how many there are),
     category, many (a category whose levels are too many to count all apart), text (whose words are read), or key.
+    A decimal times its `scale` is a whole number.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Measure:
     levels: tuple[str, ...]
     distinct: int
     words: str
+    scale: int = 1
 
 
 def measures(population: Population, view: View, graph: Graph, values: Values) -> Iterator[Measure]:
@@ -46,7 +49,7 @@ def measures(population: Population, view: View, graph: Graph, values: Values) -
     for measure in _found(population, view, graph, values):
         while measure.name.lower() in taken:
             measure = replace(measure, name=f"{measure.name}_")
-        taken |= {measure.name.lower(), f"first_{measure.name}".lower()}
+        taken.add(measure.name.lower())
         yield measure
 
 
@@ -81,7 +84,7 @@ def _outcome(population: Population, graph: Graph, values: Values) -> Iterator[M
     if column.kind == "boolean":
         yield Measure(column.name, as_double(sql), "flag", (), 2, column.name)
     elif population.task == "regression" or column.kind == "number":
-        yield Measure(column.name, _number(column, sql), "number", (), 2, column.name)
+        yield Measure(column.name, _number(column, sql), "number", (), 2, column.name, _scale(column))
     else:
         levels = _levels(values, graph.tables[population.node["unique_id"]], column.name)
         yield Measure(column.name, sql, "category", tuple(levels), len(levels), column.name)
@@ -142,7 +145,8 @@ def _of_kind(found: Measure, kind: str, table: Table, column: Column, values: Va
     if kind == "boolean":
         return replace(found, kind="flag", sql=as_double(sql), distinct=2)
     if kind == "number":
-        return replace(found, kind="number", sql=values.finite(table, column.name, _number(column, sql)))
+        number = values.finite(table, column.name, _number(column, sql))
+        return replace(found, kind="number", sql=number, scale=_scale(column))
     text = sql if column.kind == "category" else f"cast({sql} as varchar)"
     if found.distinct <= FEW_LEVELS:
         return replace(found, kind="category", sql=text, levels=tuple(_levels(values, table, column.name, LEAST_SHARE)))
@@ -158,6 +162,12 @@ def _number(column: Column, sql: str) -> str:
     return as_double(sql) if "INT" in column.type.upper() else sql
 
 
+def _scale(column: Column) -> int:
+    """By what a decimal is multiplied to be a whole number; 1 of other types."""
+    found = re.match(r"DECIMAL\(\d+, ?(\d+)\)", column.type.upper())
+    return int(10 ** int(found[1])) if found else 1
+
+
 def _are_codes(values: Values, table: Table, column: str) -> bool:
     """Whether numbers that are called like keys are levels, such as a type or a status."""
     distinct = values.distinct(table, column)
@@ -171,8 +181,3 @@ def _levels(values: Values, table: Table, column: str, least: float = 0.0) -> li
     """The levels that are counted apart."""
     # dbt would render braces.
     return [level for level, share in values.levels(table, column) if share >= least and "{" not in level][:LEVELS]
-
-
-def first_of(measure: Measure) -> str:
-    """The name of the mark of a value's first occurrence for a key."""
-    return identifier(f"first_{measure.name}")

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from ml.features.feature import Feature, Running
 from ml.features.graph import Table
-from ml.features.layout import as_named, call, case, clauses, join, row_number, select, where
-from ml.features.measures import first_of, measures
+from ml.features.layout import as_named, call, join, select, where
+from ml.features.measures import measures
 from ml.features.names import identifier
 from ml.features.paths import EventColumn, Links, Parent, View
 from ml.features.relations import AS_OF, Relations, at_end
+from ml.features.running import overall_totals, running_steps
 from ml.features.values import Values
 from ml.features.windows import Window
 from ml.warehouse import Column
@@ -37,23 +38,11 @@ class Steps:
         name = view.steps
         keys = _keys(view)
         events = self._own_events(view, keys, needs) if view.is_own else self._events(view, keys, needs)
-        instants = [*keys, "at_", *(as_named(one.gathered, one.name) for one in needs)]
-        grouped = ", ".join([*keys, "at_"])
-        running = [*keys, "at_", *(as_named(one.running, one.name) for one in needs)]
-        by = f"partition by {', '.join(keys)} order by at_"
-        frames = {"so_far": f"so_far as ({by} rows unbounded preceding)"}
-        for one in needs:
-            if " over last_" in one.running:
-                latest = one.running.rsplit("last_", 1)[1]
-                frames[f"last_{latest}"] = f"last_{latest} as ({by} rows {int(latest) - 1} preceding)"
-        used = [text for frame, text in frames.items() if any(f" over {frame}" in one.running for one in needs)]
-        windowed = "\n".join([select(running), f"from {name}_instants", *clauses("window", used)])
         return [
             *([(f"{name}_links", self._links(view, view.links))] if view.links else []),
             (f"{name}_events", events),
-            (f"{name}_instants", f"{select(instants)}\nfrom {name}_events\ngroup by {grouped}"),
-            (f"{name}_running", windowed),
-            *([(f"{name}_overall", _overall(name, overall))] if overall else []),
+            *running_steps(name, keys, needs),
+            *([(f"{name}_overall", overall_totals(name, overall))] if overall else []),
             (f"{name}_features", self._looked_up(view, features, windows, keys)),
         ]
 
@@ -98,17 +87,14 @@ class Steps:
             known, columns = call("greatest", known, "links.known_"), [column.sql for column in view.columns]
             sources.append(join(f"inner join {view.steps}_links as links", _same_entity(view, "events")))
         lines = [as_named(column, key) for column, key in zip(columns, keys, strict=True)]
-        lines += [as_named(known, "at_"), *self._measured(view, needs, columns, known)]
+        lines += [as_named(known, "at_"), *self._measured(view, needs)]
         closed = f"where events.{identifier(population.target)} is not null"
         return "\n".join([select(lines), *sources, closed])
 
-    def _measured(self, view: View, needs: Sequence[Running], keys: Sequence[str], moment: str) -> Iterator[str]:
-        """The columns of events that are needed, and the marks of first occurrences."""
+    def _measured(self, view: View, needs: Sequence[Running]) -> Iterator[str]:
+        """The columns of events that are needed."""
         text = " ".join(one.gathered for one in needs)
         for one in measures(self.relations.population, view, self.relations.graph, self.values):
-            if f"({first_of(one)})" in text:
-                is_first = f"{row_number([*keys, one.sql], moment)} = 1"
-                yield as_named(case(is_first, one.sql), f"first_{one.name}")
             if _reads(text, identifier(one.name)):
                 yield as_named(one.sql, one.name)
 
@@ -117,7 +103,7 @@ class Steps:
         columns = [_cast(own.sql, view.tables[own.alias].columns[own.name], wanted) for own, wanted in pairs]
         moment = self._latest(view.clocks, view.tables)
         lines = [as_named(column, key) for column, key in zip(columns, keys, strict=True)]
-        lines += [as_named(moment, "at_"), *self._measured(view, needs, columns, moment)]
+        lines += [as_named(moment, "at_"), *self._measured(view, needs)]
         sources = [f"from {self.relations.name(view.table)} as events"]
         read = "\n".join(lines)
         for parent in view.parents:
@@ -158,7 +144,7 @@ class Steps:
             conditions = [*_same_entity(view, "keyed"), f"{known} > links.known_"]
             joins.append(join(f"left join {name}_links as links", conditions))
         moments = {one.alias: f"{AS_OF if one.is_of_as_of else known} - {one.sql}" for one in windows}
-        for alias, moment in {"now_": known, **moments}.items():
+        for alias, moment in {**moments, "now_": known}.items():
             conditions = [*(one.format(alias) for one in same), f"{moment} > {alias}.at_"]
             joins.append(join(f"asof left join {name}_running as {alias}", conditions))
         if any(feature.overall for feature in features):
@@ -175,13 +161,6 @@ def rows_of(view: View) -> str:
 def _keys(view: View) -> list[str]:
     """What the columns of a view's key are called in its steps."""
     return [f"key_{place}" for place, _ in enumerate(view.columns, 1)]
-
-
-def _overall(name: str, totals: Sequence[Running]) -> str:
-    """Totals over all keys, after each instant."""
-    sums = [f"sum(sum({identifier(one.name)})) over (order by at_)" for one in totals]
-    lines = ["at_", *(as_named(total, one.name) for total, one in zip(sums, totals, strict=True))]
-    return f"{select(lines)}\nfrom {name}_instants\ngroup by at_"
 
 
 def _entity(view: View) -> list[str]:

@@ -1,16 +1,16 @@
 -- Finds: a feature on which the engine's fast plan and the plain range join differ, on real receipts.
 -- Why: the fast plan is harder to read; the plain one is the definition.
--- What to do: trust default__window_features and mend the fast plan (window_features.sql, window_steps.sql).
+-- What to do: trust default__window_features and mend the fast plan (window_features_duckdb.sql, window_steps.sql).
 {% set plan = {
     'entity': ['household_id'],
-    'counts': {'items': '1'},
+    'counts': {'items': '1', 'pairs': '2.0'},
     'sums': {'sales_value': 'sales_value'},
     'averages': {'price': 'sales_value'},
     'distincts': {'products': 'product_id', 'stores': 'store_id'},
     'minima': {'cheapest': 'sales_value'},
     'maxima': {'dearest': 'sales_value'},
     'trends': {'trend': 'sales_value'},
-    'lasts': {'last_value': 'sales_value'},
+    'lasts': {'last_value': 'sales_value', 'items': 'product_id'},
 } %}
 with
 
@@ -65,6 +65,8 @@ compared as (
             and fast.as_of = plain.as_of
             and fast.items_2d = plain.items_2d
             and fast.items_28d = plain.items_28d
+            and fast.items is not distinct from plain.items
+            and fast.pairs_28d = plain.pairs_28d
             and fast.sales_value_2d = plain.sales_value_2d
             and fast.sales_value_28d = plain.sales_value_28d
             and fast.products_2d = plain.products_2d

@@ -220,6 +220,18 @@ def test_what_is_no_number_spoils_no_sum(clinic: Place) -> None:
     assert np.isfinite(found["visits_cost_deviation"].dropna()).all()
 
 
+def test_decimals_are_added_up_exactly(clinic: Place) -> None:
+    clinic.sql("alter table visits alter cost type decimal(12, 2)")
+    bench = Bench(clinic.directory, "pop_return")
+    found = bench.frame("as_of_date = date '2024-07-25'").set_index("patient_id")["visits_cost_sum_84d"]
+    exact = clinic.sql(
+        "select patient_id, cast(sum(cost) as double) as cost from visits "
+        "where visited_at < date '2024-07-25' and visited_at >= date '2024-07-25' - 84 group by 1"
+    ).set_index("patient_id")["cost"]
+    assert exact.nunique() > 20
+    assert found.reindex(exact.index).tolist() == exact.tolist()
+
+
 def test_the_graph_is_read_with_its_oddities(clinic: Place) -> None:
     bench = Bench(clinic.directory, "pop_return")
     names = {feature.name for feature in bench.features}
