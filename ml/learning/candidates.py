@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ml.learning.medians import FEWEST_IN_LEAF
-from ml.learning.portfolio import PORTFOLIO, Family, Parameters, find
+from ml.learning.portfolio import LINE, PORTFOLIO, Family, Parameters, find
 
 # What a tree of a boosting takes on one core, in seconds: a fixed part, and parts for each leaf and cell of the matrix.
 # Only orders of magnitude matter: they bound how long one fit may take, by the size of the data and never by the clock.
@@ -29,6 +29,11 @@ class Candidate:
     parameters: Parameters
     style: str = ""
     is_drawn: bool = False
+
+    @property
+    def kind(self) -> tuple[str, ...]:
+        """What tells it from others that learn otherwise."""
+        return self.estimator, self.family.style, str(self.parameters.get("base", ""))
 
     @property
     def family(self) -> Family:
@@ -66,6 +71,7 @@ class Facts:
         is_amount: whether the target is a count or an amount.
         is_positive: whether the metric asks for predictions above zero.
         is_absolute: whether it counts absolute errors.
+        is_squared: whether numbers are learned by squared errors.
     """
 
     rows: int
@@ -76,6 +82,7 @@ class Facts:
     is_amount: bool
     is_positive: bool
     is_absolute: bool
+    is_squared: bool
 
     def iterations(self, leaves: int) -> int:
         """How many iterations one fit of a boosting may take whose trees have so many leaves."""
@@ -122,6 +129,15 @@ BOOSTING: dict[str, tuple[float, ...]] = {
     "max_features": (0.2, 0.35, 0.5, 0.75, 1.0),
 }
 
+# Beyond what it has met (later days, higher prices) a line says more than trees.
+SQUARES: tuple[Candidate, ...] = (
+    Candidate(
+        _BOOST,
+        {"base": LINE, "learning_rate": 0.05, "max_leaf_nodes": 15, "min_samples_leaf": 20, "max_features": 0.5},
+    ),
+)
+LINE_BASED = 0.2  # of the boostings that are drawn
+
 # Counts and amounts are often learned better by the Poisson deviance, whatever the metric.
 AMOUNTS: tuple[Candidate, ...] = (
     Candidate(_BOOST, {"loss": "poisson", "learning_rate": 0.06, "max_leaf_nodes": 15, "min_samples_leaf": 30}),
@@ -142,7 +158,8 @@ def candidates(
             follow take larger steps.
     """
     names = wanted or tuple(PORTFOLIO)
-    listed = (*FIRST[:2], *(AMOUNTS if facts.is_amount else ()), *FIRST[2:])
+    amounts, squares = (AMOUNTS if facts.is_amount else ()), (SQUARES if facts.is_squared else ())
+    listed = (*FIRST[:2], *amounts, *FIRST[2:4], *squares, *FIRST[4:])
     own = tuple(Candidate(name, {}) for name in names if name not in PORTFOLIO)
     for candidate in (*own, *listed):
         if candidate.estimator in names and _suits(candidate, facts):
@@ -214,8 +231,10 @@ def _draw(name: str, facts: Facts, leader: Leader | None, random: np.random.Gene
     }
     if facts.is_amount and random.random() < 0.3:
         parameters["loss"] = "poisson"
-    style = "codes" if facts.has_categories and random.random() < 0.5 else "tree"
-    return Candidate(name, parameters, style=style, is_drawn=True)
+    elif facts.is_squared and random.random() < LINE_BASED:
+        parameters["base"] = LINE
+    has_codes = facts.has_categories and "base" not in parameters and random.random() < 0.5
+    return Candidate(name, parameters, style="codes" if has_codes else "tree", is_drawn=True)
 
 
 def _near(leader: Candidate, random: np.random.Generator) -> Candidate:

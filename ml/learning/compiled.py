@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from ml.learning import kernels
+from ml.learning.boosted_line import BoostedLine
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -61,7 +62,8 @@ class CompiledBoosting:
 
     def predict(self, matrix: Array) -> Array:
         """The values of a regression."""
-        return np.asarray(self.model._loss.link.inverse(self.raw(matrix).ravel()))
+        trees = np.asarray(self.model._loss.link.inverse(self.raw(matrix).ravel()))
+        return self.model.straight(matrix) + trees if isinstance(self.model, BoostedLine) else trees
 
     def predict_proba(self, matrix: Array) -> Array:
         """(rows, classes) probabilities."""

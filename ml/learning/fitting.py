@@ -25,6 +25,7 @@ from ml.learning.words import Texts, Words
 Array = NDArray[np.float64]
 
 WORDS = "words"  # beside the styles in `Encodings.seconds`
+GROWTH = 0.35  # power of the rows by which the best number of iterations grows
 PATIENCE = 25  # iterations without progress after which a boosting is stopped
 
 
@@ -145,6 +146,11 @@ def best_iterations(fits: Sequence[FoldFit]) -> int | None:
     length = max(len(curve) for curve in curves)
     held = [np.append(curve, np.full(length - len(curve), curve[-1])) for curve in curves]
     return max(int(np.argmin(np.mean(held, axis=0))), 1)
+
+
+def growth(rows: float, tried: float) -> float:
+    """How many times the iterations that were best of fewer rows are best of more: rows bear a closer look."""
+    return float(max(rows / tried, 1.0) ** GROWTH)
 
 
 def fold_output(fit: FoldFit, fold: Encoded, iterations: int | None, task: str, classes: int) -> Array:

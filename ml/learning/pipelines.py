@@ -39,6 +39,7 @@ TRUSTED_TYPES = frozenset(
         "ml.learning.blend.Member",
         "ml.learning.blend.SeveralEncoders",
         "ml.learning.blend.TargetScale",
+        "ml.learning.boosted_line.BoostedLine",
         "ml.learning.calibrate.Calibrator",
         "ml.learning.words.TextEncoder",
         "functools.partial",  # of a function that is trusted itself, as boosting on categories holds one

@@ -20,11 +20,13 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 
 from ml.errors import DataError
+from ml.learning.boosted_line import BoostedLine
 from ml.words import nearest
 
 Parameters = dict[str, Any]
 
 ANY_ROWS = 10**12
+LINE = "line"  # the base of a boosting that learns what a line leaves over
 LINEAR_STEPS = 150  # of a linear classifier's solver: what has not converged by then shows in its score
 
 
@@ -58,7 +60,8 @@ def _boosting(task: str, loss: str, seed: int, parameters: Parameters) -> BaseEs
     if task == "classification":
         return HistGradientBoostingClassifier(**settings)
     loss = settings.pop("loss", loss)
-    return HistGradientBoostingRegressor(loss="squared_error" if loss == "log" else loss, **settings)
+    make = BoostedLine if settings.pop("base", None) == LINE else HistGradientBoostingRegressor
+    return make(loss="squared_error" if loss == "log" else loss, **settings)
 
 
 def _extra_trees(task: str, _: str, seed: int, parameters: Parameters) -> BaseEstimator:

@@ -16,7 +16,7 @@ from ml.learning.calibrate import best_temperature, class_shares, moved, temper
 from ml.learning.candidates import Candidate
 from ml.learning.cores import Submit, workers
 from ml.learning.dataset import Dataset, Fold
-from ml.learning.fitting import WORDS, Encodings, FoldFit, best_iterations, fit_fold, fold_output
+from ml.learning.fitting import WORDS, Encodings, FoldFit, best_iterations, fit_fold, fold_output, growth
 from ml.learning.scorers import Judge
 from ml.learning.standings import Standings, Trial, Tried
 from ml.learning.words import Texts
@@ -61,7 +61,7 @@ class Race:
         self._dataset, self._folds, self._prediction = dataset, folds, prediction
         self._judge, self._budget = judge, budget
         learned = [len(learn) for learn, _ in folds]
-        self._rows, self._mean_rows = max(learned), float(np.mean(learned))
+        self._rows, self.mean_rows = max(learned), float(np.mean(learned))
         self.texts = Texts.of(dataset, rows=self._rows, seconds=budget.seconds, seed=prediction.seed)
         self._encodings = Encodings(dataset, folds, prediction.task, self.texts)
         has_few_rows = self._rows < FEWEST_ROWS_FOR_THREADS
@@ -118,12 +118,13 @@ class Race:
         if not parts:
             return 0.0
         # Encodings are told by their largest fold, fits by the mean of all folds.
-        larger, larger_than_mean = (
-            max(len(self._dataset.closed) / rows, 1.0) for rows in (self._rows, self._mean_rows)
-        )
+        larger, larger_than_mean = (max(len(self._dataset.closed) / rows, 1.0) for rows in (self._rows, self.mean_rows))
         styles = {tried.candidate.family.style for tried, _ in parts} | {WORDS}
         encoding = sum(self._encodings.seconds.get(style, 0.0) for style in styles)
-        fitting = larger_than_mean * sum(bags * tried.fit_seconds for tried, bags in parts)
+        longer = growth(len(self._dataset.closed), self.mean_rows)
+        fitting = larger_than_mean * sum(
+            bags * tried.fit_seconds * (longer if tried.iterations else 1.0) for tried, bags in parts
+        )
         fits = 2 * sum(bags for _, bags in parts)
         return SAFETY * 2 * (larger * encoding / min(self.workers, 2) + fitting / min(self.workers, fits))
 

@@ -16,7 +16,7 @@ from ml.learning.candidates import Candidate
 from ml.learning.cores import in_threads, workers
 from ml.learning.dataset import Dataset, Rows, block_order, thin
 from ml.learning.encode import FeatureEncoder
-from ml.learning.fitting import encode, fit_rows
+from ml.learning.fitting import encode, fit_rows, growth
 from ml.learning.words import Texts, Words
 
 Array = NDArray[np.float64]
@@ -42,11 +42,19 @@ class Part:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Parts, heaviest first, a calibrator, and how many rows the budget allows to learn from."""
+    """How a pipeline is made.
+
+    Attributes:
+        parts: heaviest first.
+        calibrator: of their mean.
+        most_rows: that the budget allows to learn from.
+        tried_rows: that the parts' iterations were found with.
+    """
 
     parts: tuple[Part, ...]
     calibrator: Calibrator
     most_rows: int
+    tried_rows: int
 
     @property
     def name(self) -> str:
@@ -88,7 +96,7 @@ def fit_recipe(
     jobs = [(rows, part, bag) for rows in whole for part in recipe.parts for bag in range(part.bags)]
 
     with workers(cpu_count(), are_processes=are_processes) as submit:
-        futures = [submit(_fit, rows, part, bag, prediction) for rows, part, bag in jobs]
+        futures = [submit(_fit, rows, part, bag, prediction, recipe.tried_rows) for rows, part, bag in jobs]
         fitted = iter([future.result() for future in futures])
     pipelines = []
     for rows in whole:
@@ -106,10 +114,11 @@ def fit_recipe(
     return pipelines
 
 
-def _fit(rows: _Rows, part: Part, bag: int, prediction: Prediction) -> tuple[BaseEstimator, object]:
+def _fit(rows: _Rows, part: Part, bag: int, prediction: Prediction, tried: int) -> tuple[BaseEstimator, object]:
     chosen = _bag(len(rows.target), bag, part.bags, prediction.seed)
     matrix, target, seed = rows.matrices[part.style][chosen], rows.target[chosen], prediction.seed + bag
-    return fit_rows(part.candidate, rows.encoders[part.style], matrix, target, prediction, part.iterations, seed)
+    iterations = None if part.iterations is None else round(part.iterations * growth(len(target), tried))
+    return fit_rows(part.candidate, rows.encoders[part.style], matrix, target, prediction, iterations, seed)
 
 
 def _encoded(

@@ -156,6 +156,7 @@ def _facts(dataset: Dataset, folds: Sequence[Fold], prediction: Prediction, race
         is_amount=is_amount and float(target.max()) > 0,
         is_positive=loss in ("poisson", "gamma"),
         is_absolute=loss == "absolute_error",
+        is_squared=prediction.task == "regression" and loss is None,
     )
 
 
@@ -179,6 +180,7 @@ def _blend(
         ),
         calibrator=calibrator,
         most_rows=max(FEWEST_ROWS, int(len(dataset.closed) * min(share, 1.0))),
+        tried_rows=round(race.mean_rows),
     )
     return recipe, Validation(rows, y, calibrator.apply(output), judge.parts)
 

@@ -100,10 +100,10 @@ class Standings:
     def _contenders(self) -> Sequence[Tried]:
         """The best trials, and the best of every kind, since it is what differs that helps a blend."""
         ranked = sorted(self.tried, key=lambda tried: (-tried.trial.score, tried.trial.number))
-        places: Counter[tuple[str, str]] = Counter()
+        places: Counter[tuple[str, ...]] = Counter()
         chosen = []
         for rank, tried in enumerate(ranked):
-            kind = tried.candidate.estimator, tried.candidate.family.style
+            kind = tried.candidate.kind
             places[kind] += 1
             if rank < BEST_BLENDED or places[kind] <= KIND_BLENDED:
                 chosen.append(tried)

@@ -7,6 +7,7 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression
 
+from ml.learning.boosted_line import BoostedLine
 from ml.learning.compiled import CompiledBoosting, compiled
 
 CATEGORIES = np.array([False, False, False, True, False, True])
@@ -47,11 +48,17 @@ def test_classes_are_those_of_scikit_learn(classes: int, leaves: int, categories
     assert np.array_equal(fast.predict_proba(unseen()), model.predict_proba(unseen()))
 
 
-@pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "poisson", "gamma"])
-def test_values_are_those_of_scikit_learn(loss: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "loss"),
+    [
+        *((HistGradientBoostingRegressor, loss) for loss in ("squared_error", "absolute_error", "poisson", "gamma")),
+        (BoostedLine, "squared_error"),
+    ],
+)
+def test_values_are_those_of_scikit_learn(kind: Any, loss: str) -> None:
     matrix, amount = data()
     settings = {"max_iter": 12, "max_leaf_nodes": 20, "min_samples_leaf": 5, "categorical_features": CATEGORIES}
-    model = HistGradientBoostingRegressor(loss=loss, **settings).fit(matrix, amount)
+    model = kind(loss=loss, **settings).fit(matrix, amount)
     fast = compiled(model)
     assert fast is not model
     new = unseen()

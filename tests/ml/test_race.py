@@ -27,6 +27,7 @@ FACTS = Facts(
     is_amount=False,
     is_positive=False,
     is_absolute=False,
+    is_squared=False,
 )
 
 

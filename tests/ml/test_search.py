@@ -10,6 +10,7 @@ from ml.errors import DataError
 from ml.learning import portfolio
 from ml.learning import search as searching
 from ml.learning.dataset import Dataset, make_dataset, split_rows
+from ml.learning.fitting import GROWTH
 from ml.learning.recipe import fit_recipe
 from ml.learning.scorers import predict_output, score
 from ml.learning.search import SearchResult, search
@@ -49,6 +50,20 @@ def test_a_number_of_trials_repeats_exactly() -> None:
     features = dataset.features.head(50)
     outputs = [predict_output(result.final, features, "classification") for result in (once, twice)]
     assert np.array_equal(*outputs)
+
+
+def test_more_rows_than_a_fold_has_get_more_iterations() -> None:
+    dataset = churn(customers=40, weeks=20)
+    result = found(dataset, declare(estimators=("hist_gradient_boosting",), search=Search(2.0, trials=1)))
+    (part,) = result.recipe.parts
+    tried = result.recipe.tried_rows
+    assert part.iterations is not None
+    assert result.recipe.tried_rows < len(dataset.closed) / 1.3
+    for pipeline, least in ((result.estimator, 1.0), (result.final, 1.1)):
+        for model in pipeline[-1].members[0].models:
+            rows = model._predictors[0][0].nodes["count"][0]
+            assert model.n_iter_ == round(part.iterations * max(rows / tried, 1) ** GROWTH)
+            assert model.n_iter_ >= least * part.iterations
 
 
 def test_rows_of_a_class_that_a_fold_can_not_learn_judge_nobody() -> None:
