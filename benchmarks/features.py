@@ -273,8 +273,8 @@ def ours(database: duckdb.DuckDBPyConnection) -> None:
     )
     database.execute(
         "create or replace table by_ours as with instants as (select household_id, sold_at, "
-        "cast(count(*) as double) as n, cast(sum(sales) * 100 as double) as total, avg(sales) as last from lines "
-        "group by household_id, sold_at), "
+        "cast(count(*) as double) as n, round(cast(sum(sales) as double) * 100) as total, avg(sales) as last "
+        "from lines group by household_id, sold_at), "
         "running as (select household_id, sold_at, last, sum(n) over so_far as n, sum(total) over so_far as total "
         "from instants window so_far as (partition by household_id order by sold_at rows unbounded preceding)) "
         f"select population.*, {looked_up}, coalesce(now_.n, 0) as n_ever, now_.last, "

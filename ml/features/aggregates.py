@@ -92,7 +92,7 @@ def _of_number(view: View, measure: Measure, spans: Spans) -> Iterator[Feature]:
     def total(short_name: str, gathered: str) -> Running:
         return Running(f"{short_name}_{name}", gathered, f"sum({identifier(f'{short_name}_{name}')}) over so_far")
 
-    added = f"sum({column})" if measure.scale == 1 else as_double(f"sum({column}) * {measure.scale}")
+    added = f"sum({column})" if measure.scale == 1 else f"round({as_double(f'sum({column})')} * {measure.scale})"
     count = total("n", as_double(f"count({column})"))
     amount = replace(total("sum", f"coalesce({added}, 0)"), scale=measure.scale)
     source = "outcomes" if view.is_own else view.table.id

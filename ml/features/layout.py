@@ -68,8 +68,8 @@ def grouped_by_each(keys: Sequence[str], columns: Sequence[str]) -> str:
     sets = [", ".join((*keys, column)) for column in columns]
     if len(sets) == 1:
         return f"group by {sets[0]}"
-    lines = [f"({one})" for one in sets]
-    return f"group by{FURTHER}grouping sets (\n{indented(indented(f',{chr(10)}'.join(lines)))}{FURTHER})"
+    lines = indented(indented(",\n".join(f"({one})" for one in sets)))
+    return f"group by{FURTHER}grouping sets (\n{lines}{FURTHER})"
 
 
 def where(conditions: Sequence[str]) -> str:

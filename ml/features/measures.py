@@ -159,7 +159,8 @@ def _of_kind(found: Measure, kind: str, table: Table, column: Column, values: Va
 
 def _number(column: Column, sql: str) -> str:
     """A number to sum up: a whole one as a double, whose running totals take a third of the time."""
-    return as_double(sql) if "INT" in column.type.upper() else sql
+    is_whole = "INT" in column.type.upper() or re.match(r"DECIMAL\(\d+, ?0\)", column.type.upper())
+    return as_double(sql) if is_whole else sql
 
 
 def _scale(column: Column) -> int:
