@@ -46,4 +46,8 @@ class BoostedLine(HistGradientBoostingRegressor):  # type: ignore[misc]  # sciki
             yield line + output
 
     def _scaled(self, matrix: Array) -> Array:
-        return np.asarray(np.nan_to_num(np.clip((matrix - self.middle_) / self.width_, -REACH, REACH)))
+        scaled: Array = matrix - self.middle_
+        scaled /= self.width_
+        np.clip(scaled, -REACH, REACH, out=scaled)
+        np.nan_to_num(scaled, copy=False)
+        return scaled
