@@ -10,7 +10,7 @@ CHROMIUM := .venv/chromium/installed
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run replay test check benchmark benchmark-quality benchmark-scoring benchmark-features benchmark-elsewhere benchmark-drift benchmark-budget benchmark-serving schedulers superset soak lock clean
+.PHONY: help setup run replay test check benchmark benchmark-quality benchmark-quality-fresh benchmark-scoring benchmark-features benchmark-elsewhere benchmark-drift benchmark-budget benchmark-serving schedulers superset soak lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -100,6 +100,13 @@ benchmark-quality: setup $(QUALITY_ENVIRONMENTS) ## Martlet's predictions beside
 	$(BIN)/python benchmarks/quality.py prepare
 	$(BIN)/python benchmarks/quality.py run --seconds 60
 	$(BIN)/python benchmarks/quality.py report --output benchmarks/results/quality.md
+
+benchmark-quality-fresh: setup $(QUALITY_ENVIRONMENTS) ## the same on nineteen tables that Martlet was not made with (95 minutes)
+	benchmarks/environments/tables/bin/python benchmarks/fresh_tables.py benchmarks/tables/fresh
+	$(BIN)/python benchmarks/quality.py prepare --data benchmarks/tables/fresh --add benchmarks/tables/fresh/plain/*.parquet
+	$(BIN)/python benchmarks/quality.py prepare --data benchmarks/tables/fresh --add benchmarks/tables/fresh/timed/*.parquet --horizon 14
+	$(BIN)/python benchmarks/quality.py run --data benchmarks/tables/fresh --results benchmarks/results/fresh --seconds 60
+	$(BIN)/python benchmarks/quality.py report --data benchmarks/tables/fresh --results benchmarks/results/fresh --output benchmarks/results/fresh.md
 
 benchmarks/environments/tables/installed: PIP_OPTIONS := --no-deps
 benchmarks/environments/%/installed: benchmarks/peers/%.txt

@@ -260,6 +260,8 @@ def prepared(table: Table, frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFr
     train = ~test
     if table.horizon is not None:
         train &= frame["as_of"] + pd.Timedelta(days=table.horizon) <= frame.loc[test, "as_of"].min()
+    if frame.duplicated(["id"] if table.horizon is None else ["id", "as_of"]).any():
+        frame["id"] = np.arange(len(frame))  # rows that belong together were dealt out together; each is an entity now
     return frame[train].reset_index(drop=True), frame[test].reset_index(drop=True), classes
 
 

@@ -14,8 +14,9 @@ import pandas as pd
 from ml.charts import NOTHING, Chart, level_chart, line_chart, number, records, strip
 from ml.declaration import Prediction
 from ml.errors import CardError
+from ml.files import write_whole
 from ml.ledger import Standing
-from ml.pages import render, write_page
+from ml.pages import render
 
 TOP_FEATURES = 15
 QUALITY = (
@@ -57,7 +58,7 @@ def write_card(card: Card, target_directory: Path) -> Path:
     """
     path = target_directory / "cards" / f"{card.run['run_id']}.html"
     try:
-        write_page(path, render_card(card))
+        write_whole(path, render_card(card))
     except OSError as error:
         raise CardError(
             f"{card.run['run_id']} is stored, but its card {path} can't be written: {error}. "

@@ -2,21 +2,20 @@
 
 import hashlib
 import json
-import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from math import inf
 from typing import Any
 
 from ml.errors import DeclarationError
+from ml.keys import check_keys, check_word, parse_span
 from ml.manifest import Manifest, Node, martlet_meta
 from ml.tables import PREDICTION_COLUMNS, TABLES
 from ml.words import nearest
 
 TASKS = ("classification", "regression")
 REQUIRED = ("target", "task", "entity")
-UNITS = {"minute": 60, "hour": 3600, "h": 3600, "day": 86400, "d": 86400, "week": 604800, "w": 604800}
 
 # The keys of `config.meta.martlet`, each with the type it takes.
 KEYS: dict[str, tuple[type, ...]] = {
@@ -229,33 +228,6 @@ def _read(node: Node, manifest: Manifest) -> Prediction:
     )
 
 
-def check_keys(settings: Mapping[str, Any], known: Mapping[str, tuple[type, ...]], place: str) -> None:
-    """Refuse unknown keys and values of the wrong type, in the name of a place in a file.
-
-    Raises:
-        DeclarationError: with the key and the nearest known one.
-    """
-    for key, value in settings.items():
-        if key not in known:
-            raise DeclarationError(f"{place}: unknown key '{key}'. {nearest(key, known)}")
-        wrong_bool = isinstance(value, bool) and bool not in known[key]
-        if value is not None and (wrong_bool or not isinstance(value, known[key])):
-            names = " or ".join(kind.__name__ for kind in known[key])
-            raise DeclarationError(f"{place}: '{key}' must be {names}, not {value!r}.")
-        if isinstance(value, list) and not all(isinstance(item, str) for item in value):
-            raise DeclarationError(f"{place}: '{key}' must be a list of names, not {value!r}.")
-
-
-def check_word(word: str | None, known: Collection[str], place: str) -> None:
-    """Refuse a word that is none of the known ones, in the name of a place in a file.
-
-    Raises:
-        DeclarationError: with the nearest known one.
-    """
-    if word is not None and word not in known:
-        raise DeclarationError(f"{place} '{word}' is unknown. {nearest(word, known)}")
-
-
 def _refuse_reserved(name: str, settings: Mapping[str, Any], place: str) -> None:
     """A prediction's table stands beside the ledger's, and its keys beside the columns that martlet fills."""
     if name in TABLES:
@@ -312,17 +284,3 @@ def _retrain(settings: Mapping[str, Any], place: str) -> Retrain:
     for word in settings.get("when") or ():
         check_word(word, RETRAIN_WHEN, f"{place}: when")
     return Retrain(parse_span(settings.get("every"), f"{place}: every"), tuple(settings.get("when") or ()))
-
-
-def parse_span(text: str | None, place: str) -> timedelta | None:
-    """A time span such as `28 days`.
-
-    Raises:
-        DeclarationError: it is none.
-    """
-    if text is None:
-        return None
-    match = re.fullmatch(r"\s*(\d+)\s*([a-z]+?)s?\s*", text.lower())
-    if not match or match[2] not in UNITS:
-        raise DeclarationError(f"{place} '{text}' is not a number and a unit such as '28 days'.")
-    return timedelta(seconds=int(match[1]) * UNITS[match[2]])

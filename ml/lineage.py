@@ -8,8 +8,9 @@ from pathlib import Path
 from ml import ledger
 from ml.declaration import Prediction
 from ml.errors import WarehouseError
+from ml.files import write_whole
 from ml.manifest import Manifest, Node, martlet_meta
-from ml.pages import render, write_page
+from ml.pages import render
 from ml.warehouse import Warehouse
 
 LAYERS = (
@@ -65,8 +66,8 @@ def write_lineage(places: list[Place], folder: Path) -> tuple[Path, Path]:
     feeds = {place.name: [other.name for other in places if place.name in other.reads] for place in places}
     data, page = folder / "lineage.json", folder / "lineage.html"
     try:
-        write_page(data, json.dumps([asdict(place) for place in places], indent=2))
-        write_page(
+        write_whole(data, json.dumps([asdict(place) for place in places], indent=2))
+        write_whole(
             page, render("lineage.html.j2", layers=[(name, found) for name, found in layers if found], feeds=feeds)
         )
     except OSError as error:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from ml.declaration import Prediction, parse_span, read_predictions, select_predictions
+from ml.declaration import Prediction, read_predictions, select_predictions
 from ml.errors import ProjectError
 from ml.invocation import Invocation, common, verb
+from ml.keys import parse_span
 from ml.report import Report
 from ml.warehouse import Warehouse, opened
 

@@ -14,6 +14,7 @@ from ml.cost import record_steps
 from ml.dbt import Dbt
 from ml.declaration import Prediction, read_predictions, select_predictions
 from ml.errors import DataError, ProjectError
+from ml.files import write_whole
 from ml.manifest import Manifest
 from ml.newest import newest
 from ml.project import Project
@@ -217,6 +218,4 @@ class _State:
         self.write()
 
     def write(self) -> None:
-        draft = self.path.with_suffix(".draft")
-        draft.write_text(json.dumps({"about": self.about, "done": self.done}, indent=2), encoding="utf-8")
-        draft.replace(self.path)
+        write_whole(self.path, json.dumps({"about": self.about, "done": self.done}, indent=2))

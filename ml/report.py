@@ -17,6 +17,7 @@ from rich.table import Table
 
 from ml import __version__
 from ml.errors import MartletError
+from ml.files import write_whole
 from ml.meter import bytes_moved, core_seconds, peak_bytes
 
 LINE_EVERY_SECONDS = 5.0
@@ -135,11 +136,8 @@ class Report:
             "results": [asdict(step) for step in self.steps],
         }
         path = directory / "martlet_run_results.json"
-        draft = path.with_suffix(".tmp")
         try:
-            directory.mkdir(parents=True, exist_ok=True)
-            draft.write_text(json.dumps(content, indent=2, default=str), encoding="utf-8")
-            draft.replace(path)
+            write_whole(path, json.dumps(content, indent=2, default=str))
         except OSError as error:
             raise MartletError(f"{path} can't be written: {error}. Free the disk or make it writable.") from error
 

@@ -12,7 +12,7 @@ from ml import decisions, ledger
 from ml.check import duplicated_key, feature_columns, feature_kinds
 from ml.declaration import Prediction
 from ml.errors import DataError
-from ml.learning import pipelines
+from ml.learning import pipelines, storage
 from ml.learning.accelerate import accelerated
 from ml.learning.cores import ahead
 from ml.learning.dataset import make_dataset
@@ -90,7 +90,7 @@ def _score(run: ledger.StoredRun, among: Sequence[str], batch: _Batch) -> int:
     if total == 0:
         return 0
     _refuse_duplicates(prediction, warehouse, waiting)
-    stored = pipelines.fetch(run.pipeline_uri, run.pipeline_sha256, batch.project.pipelines_root)
+    stored = storage.fetch(run.pipeline_uri, run.pipeline_sha256, batch.project.pipelines_root)
     loaded = pipelines.load(stored, prediction.estimators)
     model = accelerated(loaded, total, is_explained=prediction.reasons > 0)
     scored_at = datetime.now(UTC).replace(tzinfo=None)

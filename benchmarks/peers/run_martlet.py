@@ -20,7 +20,7 @@ import pandas as pd
 
 from ml import ledger
 from ml.declaration import Prediction, read_predictions
-from ml.learning import pipelines
+from ml.learning import pipelines, storage
 from ml.learning.dataset import make_dataset
 from ml.project import Options, open_project
 from ml.warehouse import opened
@@ -94,7 +94,7 @@ def train(place: Path, seconds: float) -> dict[str, Any]:
 def output_of(place: Path, prediction: Prediction, run: ledger.StoredRun, test: pd.DataFrame) -> np.ndarray:
     """What the stored pipeline of a run says of the test rows: all classes, which the table of predictions lacks."""
     project = open_project(Options(project_dir=str(place)))
-    model = pipelines.load(pipelines.fetch(run.pipeline_uri, run.pipeline_sha256, project.pipelines_root))
+    model = pipelines.load(storage.fetch(run.pipeline_uri, run.pipeline_sha256, project.pipelines_root))
     features = make_dataset(test.drop(columns=["y"]), prediction, run.features).features
     output = model.output(model.estimator[0].transform(features))
     return np.column_stack([1 - output, output]) if output.ndim == 1 and model.classes else output

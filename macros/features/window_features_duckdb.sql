@@ -7,7 +7,7 @@
     {%- set asked = martlet.slice_of(snapshots, entity) %}
     {%- set totals = martlet.totals_of(plan) %}
     {%- set halves = [] %}
-    {%- for days in windows if plan.trends and days // 2 not in windows %}
+    {%- for days in windows if plan.trends %}
         {%- do halves.append(days // 2) %}
     {%- endfor %}
     with asked_ as (
@@ -91,5 +91,7 @@
         and extremes_.clock_ = epoch_us(cast(snapshots_.{{ as_of }} as timestamp))
         and extremes_.is_asked_
     {%- endif %}
+    {%- if totals %}
     cross join scales_
+    {%- endif %}
 {% endmacro %}

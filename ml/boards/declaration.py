@@ -17,8 +17,9 @@ from ml.boards.board import (
     Where,
     fields_of,
 )
-from ml.declaration import Owner, check_keys, check_word
+from ml.declaration import Owner
 from ml.errors import DeclarationError
+from ml.keys import check_keys, check_word
 from ml.manifest import Manifest, Node, martlet_meta
 from ml.reading.models import Model, words
 from ml.words import nearest

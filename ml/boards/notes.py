@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ml.errors import WarehouseError
-from ml.pages import write_page
+from ml.files import write_whole
 
 PENDING = "waits"
 TABLES = """
@@ -133,7 +133,7 @@ class Notes:
             path, text = folder / f"{table}.csv", io.StringIO()
             csv.writer(text, lineterminator="\n").writerows([[field.name for field in fields(kind)], *rows])
             try:
-                write_page(path, text.getvalue())
+                write_whole(path, text.getvalue())
             except OSError as error:
                 raise WarehouseError(f"{path} can't be written: {error}.") from error
             written.append((path, len(rows)))

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import yaml
 from ml.boards.board import Board, MetricTile, ModelTile, RunsTile, fields_of
 from ml.boards.numbers import RATIO
 from ml.errors import WarehouseError
+from ml.files import write_whole
 from ml.reading.library import Library
 from ml.reading.metric_rows import TIME
 from ml.reading.metrics import Metric, MetricLayer
@@ -68,13 +70,12 @@ def write_assets(name: str, library: Library, boards: dict[str, Board], snapshot
     assets.files[f"databases/{name}.yaml"] = _database(assets, snapshot)
     for board in boards.values():
         assets.files[f"dashboards/{board.name}.yaml"] = _dashboard(assets, board)
-    draft = path.with_name(f".{path.name}.draft")
+    packed = BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for place, content in assets.files.items():
+            archive.writestr(f"{ROOT}/{place}", yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive:
-            for place, content in assets.files.items():
-                archive.writestr(f"{ROOT}/{place}", yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
-        draft.replace(path)
+        write_whole(path, packed.getvalue())
     except OSError as error:
         raise WarehouseError(f"{path} can't be written: {error}.") from error
     return sum(place.startswith("charts/") for place in assets.files)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ml.features.feature import Feature, Running, inside, looked_up, of_all, of_events, unscaled
+from ml.features.feature import Feature, Running, between, inside, known, looked_up, of_all, of_events, unscaled
 from ml.features.layout import as_double, call, difference, indented, ratio
 from ml.features.measures import Measure
 from ml.features.names import identifier, literal
@@ -23,31 +23,27 @@ def of_measure(view: View, measure: Measure, spans: Spans, many: Running) -> Ite
     if measure.kind == "text":
         yield latest(view, measure, f"{view.name}_{measure.name}_last")
         return
-    windows, safe, prefix = spans.windows, measure.name, f"{view.name}_{measure.name}"
-    new = as_double(f"count({identifier(safe)})")
-    distinct = Running(f"new_{safe}", new, f"sum({identifier(f'new_{safe}')}) over so_far", distinct=safe)
+    name, prefix = measure.name, f"{view.name}_{measure.name}"
     if not view.links:  # those of several things may be the same
-        yield of_events(
-            view,
-            f"{prefix}_kinds",
-            inside(view, distinct, windows[-1].always()),
-            f"how many different {measure.words} so far",
-            [distinct],
-        )
+        new = replace(_total(f"new_{name}", as_double(f"count({identifier(name)})")), distinct=name)
+        kinds = inside(view, new, spans.windows[-1].always())
+        yield of_events(view, f"{prefix}_kinds", kinds, f"how many different {measure.words} so far", [new])
     if measure.kind != "key" and measure.distinct <= MOST_LEVELS:
         yield latest(view, measure, f"{prefix}_last")
-    labels: set[str] = set()
+    yield from _shares(view, measure, spans, many)
+
+
+def _shares(view: View, measure: Measure, spans: Spans, many: Running) -> Iterator[Feature]:
+    """What share of the events is of each level, over the shortest and the longest window."""
+    column, labels = identifier(measure.name), set[str]()
+    ends = {window.label: window for window in (spans.windows[0], spans.windows[-1])}
     for level in measure.levels:
-        label = f"{safe}_{identifier_part(level)}"
+        label = f"{measure.name}_{identifier_part(level)}"
         label = label if label not in labels else f"{label}_{len(labels)}"
         labels.add(label)
         # Not n_: that counts the values of a number, which may be called like a level.
-        counted = Running(
-            f"rows_{label}",
-            as_double(f"count(case when {identifier(safe)} = {literal(level)} then 1 end)"),
-            f"sum({identifier(f'rows_{label}')}) over so_far",
-        )
-        for window in {windows[0].label: windows[0], windows[-1].label: windows[-1]}.values():
+        counted = _total(f"rows_{label}", as_double(f"count(case when {column} = {literal(level)} then 1 end)"))
+        for window in ends.values():
             share = ratio(inside(view, counted, window), inside(view, many, window))
             words = f"share of rows with {measure.words} = '{level}', {window.words}"
             yield of_events(view, f"{view.name}_{label}_share_{window.label}", share, words, [counted, many], [window])
@@ -72,10 +68,7 @@ def of_season(view: View, season: Season | None, name: str, words: str, total: R
 
 def latest(view: View, measure: Measure, name: str) -> Feature:
     """The latest value of a text or key; of several at once, the greatest."""
-    known = f"last_{measure.name}"
-    last = Running(
-        known, f"max({identifier(measure.name)})", f"last_value({identifier(known)} ignore nulls) over so_far"
-    )
+    last = _last(measure, "max")
     return of_events(view, name, looked_up(view, last), f"the latest {measure.words}", [last], kind="category")
 
 
@@ -88,75 +81,82 @@ def identifier_part(text: str) -> str:
 def _of_number(view: View, measure: Measure, spans: Spans) -> Iterator[Feature]:
     name, prefix, words = measure.name, f"{view.name}_{measure.name}", measure.words
     column = identifier(name)
-
-    def total(short_name: str, gathered: str) -> Running:
-        return Running(f"{short_name}_{name}", gathered, f"sum({identifier(f'{short_name}_{name}')}) over so_far")
-
     added = f"sum({column})" if measure.scale == 1 else f"round({as_double(f'sum({column})')} * {measure.scale})"
-    count = total("n", as_double(f"count({column})"))
-    amount = replace(total("sum", f"coalesce({added}, 0)"), scale=measure.scale)
-    source = "outcomes" if view.is_own else view.table.id
-    for window in spans.windows:
-        asked = [window]
-        if measure.kind == "number" and view.is_near and not view.is_own:
-            summed = of_events(
-                view,
-                f"{prefix}_sum_{window.label}",
-                inside(view, amount, window),
-                f"sum of {words}, {window.words}",
-                [amount],
-                asked,
-            )
-            yield replace(summed, amount_of=f"{source} {measure.sql} sum {window.label}")
-        mean = ratio(inside(view, amount, window), inside(view, count, window))
-        meant = of_events(
-            view, f"{prefix}_mean_{window.label}", mean, f"mean of {words}, {window.words}", [amount, count], asked
-        )
-        yield replace(meant, amount_of=f"{source} {measure.sql} mean {window.label}")
+    count = _total(f"n_{name}", as_double(f"count({column})"))
+    amount = replace(_total(f"sum_{name}", f"coalesce({added}, 0)"), scale=measure.scale)
+    yield from _of_windows(view, measure, spans, amount, count)
     if view.is_own:
         yield _smoothed(view, measure, amount, count)
         yield from _mean_of_season(view, spans.season, prefix, words, amount, count)
     elif measure.kind == "number":
         yield from of_season(view, spans.season, f"{prefix}_sum_year_before", f"sum of {words}", amount)
-    last = Running(
-        f"last_{name}", f"avg({column})", f"last_value({identifier(f'last_{name}')} ignore nulls) over so_far"
-    )
+    yield from _of_late(view, measure, amount, count)
+    if measure.kind == "number" and view.is_near:
+        yield from _extremes(view, measure)
+        yield _deviation(view, measure, amount, count)
+
+
+def _total(name: str, gathered: str) -> Running:
+    return Running(name, gathered, f"sum({identifier(name)}) over so_far")
+
+
+def _of_windows(view: View, measure: Measure, spans: Spans, amount: Running, count: Running) -> Iterator[Feature]:
+    """Sums and means over each window."""
+    prefix, words = f"{view.name}_{measure.name}", measure.words
+    for window in spans.windows:
+        if measure.kind == "number" and view.is_near and not view.is_own:
+            sums = inside(view, amount, window)
+            said = f"sum of {words}, {window.words}"
+            summed = of_events(view, f"{prefix}_sum_{window.label}", sums, said, [amount], [window])
+            yield replace(summed, amount_of=f"{_source(view)} {measure.sql} sum {window.label}")
+        mean = ratio(inside(view, amount, window), inside(view, count, window))
+        said = f"mean of {words}, {window.words}"
+        meant = of_events(view, f"{prefix}_mean_{window.label}", mean, said, [amount, count], [window])
+        yield replace(meant, amount_of=f"{_source(view)} {measure.sql} mean {window.label}")
+
+
+def _last(measure: Measure, of_several: str) -> Running:
+    short = f"last_{measure.name}"
+    gathered = f"{of_several}({identifier(measure.name)})"
+    return Running(short, gathered, f"last_value({identifier(short)} ignore nulls) over so_far")
+
+
+def _source(view: View) -> str:
+    return "outcomes" if view.is_own else view.table.id
+
+
+def _of_late(view: View, measure: Measure, amount: Running, count: Running) -> Iterator[Feature]:
+    """The latest value, and means over the latest times."""
+    name, prefix, words = measure.name, f"{view.name}_{measure.name}", measure.words
+    last = _last(measure, "avg")
     yield of_events(view, f"{prefix}_last", looked_up(view, last), f"the latest {words}", [last])
     for times in LATEST if view.is_near else LATEST[-1:]:
         parts = [
-            replace(
-                one,
-                name=f"{short}{times}_{name}",
-                running=f"sum({identifier(f'{short}{times}_{name}')}) over last_{times}",
-            )
-            for short, one in (("sum", amount), ("n", count))
+            replace(one, name=late, running=f"sum({identifier(late)}) over last_{times}")
+            for one, late in ((amount, f"sum{times}_{name}"), (count, f"n{times}_{name}"))
         ]
-        mean = ratio(*(unscaled(one, looked_up(view, one)) for one in parts))
-        meant = of_events(
-            view, f"{prefix}_mean_last_{times}", mean, f"mean of {words} at the last {times} times", parts
-        )
-        yield replace(meant, amount_of=f"{source} {measure.sql} mean last {times}")
-    if measure.kind != "number" or not view.is_near:
-        return
-    for extreme in ("min", "max"):
-        known = Running(
-            f"{extreme}_{name}", f"{extreme}({column})", f"{extreme}({identifier(f'{extreme}_{name}')}) over so_far"
-        )
-        word = {"min": "least", "max": "greatest"}[extreme]
-        yield of_events(view, f"{prefix}_{extreme}", looked_up(view, known), f"{word} {words} so far", [known])
-    squares = total("squares", f"coalesce(sum(cast({column} as double) * {column}), 0)")
-    mean, mean_square = (
-        ratio(unscaled(one, looked_up(view, one)), looked_up(view, count)) for one in (amount, squares)
-    )
+        mean, said = ratio(*(known(view, one) for one in parts)), f"mean of {words} at the last {times} times"
+        meant = of_events(view, f"{prefix}_mean_last_{times}", mean, said, parts)
+        yield replace(meant, amount_of=f"{_source(view)} {measure.sql} mean last {times}")
+
+
+def _extremes(view: View, measure: Measure) -> Iterator[Feature]:
+    for extreme, word in (("min", "least"), ("max", "greatest")):
+        short, column = f"{extreme}_{measure.name}", identifier(measure.name)
+        found = Running(short, f"{extreme}({column})", f"{extreme}({identifier(short)}) over so_far")
+        said = f"{word} {measure.words} so far"
+        yield of_events(view, f"{view.name}_{measure.name}_{extreme}", looked_up(view, found), said, [found])
+
+
+def _deviation(view: View, measure: Measure, amount: Running, count: Running) -> Feature:
+    column = identifier(measure.name)
+    squares = _total(f"squares_{measure.name}", f"coalesce(sum(cast({column} as double) * {column}), 0)")
+    mean, mean_square = (ratio(known(view, one), looked_up(view, count)) for one in (amount, squares))
     # Rounding may leave the variance of equal numbers a little below zero.
     variance = indented(f"{mean_square}\n- {call('power', mean, '2')}")
-    yield of_events(
-        view,
-        f"{prefix}_deviation",
-        f"sqrt(abs(\n{variance}\n))",
-        f"standard deviation of {words} so far",
-        [squares, amount, count],
-    )
+    said = f"standard deviation of {measure.words} so far"
+    root = f"sqrt(abs(\n{variance}\n))"
+    return of_events(view, f"{view.name}_{measure.name}_deviation", root, said, [squares, amount, count])
 
 
 def _smoothed(view: View, measure: Measure, amount: Running, count: Running) -> Feature:
@@ -179,15 +179,7 @@ def _mean_of_season(
 ) -> Iterator[Feature]:
     """The mean of the outcomes that became known in the season of a year before."""
     if season:
-        asked = [season.start, season.end]
-        totals = (
-            unscaled(
-                total,
-                difference(
-                    *(f"coalesce({looked_up(view, total, one.alias)}, 0)" for one in (season.end, season.start))
-                ),
-            )
-            for total in (amount, count)
-        )
+        mean = ratio(*(between(view, total, season.end.alias, season.start.alias) for total in (amount, count)))
         said = f"mean of {words} that became known {season.words}"
-        yield of_events(view, f"{prefix}_mean_year_before", ratio(*totals), said, [amount, count], asked)
+        asked = [season.start, season.end]
+        yield of_events(view, f"{prefix}_mean_year_before", mean, said, [amount, count], asked)

@@ -9,10 +9,10 @@ import pandas as pd
 
 from ml.errors import DataError
 from ml.features.feature import Feature
-from ml.features.judge import make_folds
+from ml.features.judge import Fold, make_folds
 from ml.features.peers import PEERS, beside_all, beside_peers, ratios_of
 from ml.features.population import Population
-from ml.features.propose import propose
+from ml.features.propose import Proposed, propose
 from ml.features.sample import Sample
 from ml.features.select import MOST, Chosen, choose
 from ml.manifest import Manifest
@@ -77,53 +77,41 @@ def compose(
     """
     started = time.monotonic()
     proposed = propose(name, manifest, warehouse)
-    population, found = proposed.population, list(proposed.features)
-    notes = [*proposed.graph.notes, *proposed.paths.notes]
-    if not found:
+    population, notes = proposed.population, [*proposed.graph.notes, *proposed.paths.notes]
+    if not proposed.features:
         raise DataError(
             f"{population.model}: nothing can be told of its rows: no foreign key (`relationships` test) leads from "
             "it to another table. Declare one, such as from its entity to the table of entities."
         )
-    progress(0.05, f"{len(found)} candidates in {len(proposed.paths.views)} event relations")
-    sample = Sample(proposed, warehouse, min(ROWS, max(2_000, CELLS // len(found))))
+    progress(0.05, f"{len(proposed.features)} candidates in {len(proposed.paths.views)} event relations")
+    sample = Sample(proposed, warehouse, min(ROWS, max(2_000, CELLS // len(proposed.features))))
     frame, usable = sample.frame(
         started + seconds * 0.5, lambda share: progress(0.05 + 0.3 * share, "computing candidates")
     )
-    taken = {*population.columns, *(feature.name for feature in found)}
-    ratios = beside_peers(usable, taken)
-    if len(frame) >= PEERS * frame[population.as_of].nunique():
-        ratios += beside_all(usable, population.as_of, taken)
+    ratios = _ratios(frame, usable, proposed)
     frame = pd.concat([frame, ratios_of(frame, ratios, population.as_of)], axis=1)
-    found, usable = [*found, *ratios], [*usable, *ratios]
-    if len(usable) < len(found):
-        notes.append(f"{len(found) - len(usable)} candidates have no value, or there was no time to compute them")
+    order = {feature.name: place for place, feature in enumerate((*proposed.features, *ratios))}
+    usable += ratios
+    if len(usable) < len(order):
+        notes.append(f"{len(order) - len(usable)} candidates have no value, or there was no time to compute them")
     usable = _without_dates_ahead(frame, usable, notes)
-    target = sample.target(frame)
-    horizon = pd.Timedelta(population.horizon or timedelta(0))
-    folds = make_folds(pd.to_datetime(frame[population.as_of]), horizon, frame[list(population.entity)])
-    if not folds:
-        raise DataError(
-            f"{population.model}: its closed rows span too little time beside the horizon to judge features on later "
-            "rows. Collect more history, or add earlier as-ofs."
-        )
     chosen, gain = choose(
         frame,
         usable,
-        target,
-        folds,
+        sample.target(frame),
+        _folds(frame, population),
         population.task,
         most,
         started + seconds * 0.85,
         lambda share, note: progress(0.35 + 0.6 * share, note),
     )
     if not chosen:
-        raise DataError(f"{population.model}: none of {len(found)} candidates tells more of the target than chance.")
+        raise DataError(f"{population.model}: none of {len(order)} candidates tells more of the target than chance.")
     if gain <= 0:
         notes.append(
             "later rows are told no better with the chosen features than without any: collect more that matters"
         )
     kept = _kept(population, chosen)
-    order = {feature.name: place for place, feature in enumerate(found)}
     features = sorted((one.feature for one in chosen), key=lambda feature: order[feature.name])
     return Composed(
         population,
@@ -131,10 +119,32 @@ def compose(
         proposed.writer(lambda table: f"{{{{ {table.reference} }}}}").write(features, kept),
         sample.types(features, kept),
         kept,
-        len(found),
+        len(order),
         gain,
         tuple(dict.fromkeys(notes)),
     )
+
+
+def _ratios(frame: pd.DataFrame, usable: Sequence[Feature], proposed: Proposed) -> list[Feature]:
+    """Features beside those of the peer group; beside those of all rows of an as-of, if it has enough of them."""
+    population = proposed.population
+    taken = {*population.columns, *(feature.name for feature in proposed.features)}
+    ratios = beside_peers(usable, taken)
+    if len(frame) >= PEERS * frame[population.as_of].nunique():
+        ratios += beside_all(usable, population.as_of, taken)
+    return ratios
+
+
+def _folds(frame: pd.DataFrame, population: Population) -> list[Fold]:
+    """Parts of the closed rows, each judged by later ones."""
+    horizon = pd.Timedelta(population.horizon or timedelta(0))
+    folds = make_folds(pd.to_datetime(frame[population.as_of]), horizon, frame[list(population.entity)])
+    if not folds:
+        raise DataError(
+            f"{population.model}: its closed rows span too little time beside the horizon to judge features on later "
+            "rows. Collect more history, or add earlier as-ofs."
+        )
+    return folds
 
 
 def _without_dates_ahead(frame: pd.DataFrame, features: Sequence[Feature], notes: list[str]) -> list[Feature]:

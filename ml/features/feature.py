@@ -98,10 +98,18 @@ def of_all(view: View, sql: str, together: str) -> str:
 
 def inside(view: View, column: Running, window: Window) -> str:
     """How much of a running total falls into a window before the as-of."""
-    now = f"coalesce({looked_up(view, column)}, 0)"
-    if not window.sql:
-        return unscaled(column, now)
-    return unscaled(column, difference(now, f"coalesce({looked_up(view, column, window.alias)}, 0)"))
+    return between(view, column, "now_", window.alias if window.sql else "")
+
+
+def between(view: View, column: Running, later: str, earlier: str) -> str:
+    """How much a running total has grown from one as-of join to another; since ever if there is no earlier one."""
+    totals = [f"coalesce({looked_up(view, column, alias)}, 0)" for alias in (later, earlier) if alias]
+    return unscaled(column, difference(*totals) if earlier else totals[0])
+
+
+def known(view: View, column: Running) -> str:
+    """A running total at the as-of, in the unit of what was added up."""
+    return unscaled(column, looked_up(view, column))
 
 
 def unscaled(column: Running, total: str) -> str:

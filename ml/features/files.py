@@ -4,7 +4,6 @@ import difflib
 import hashlib
 import importlib.util
 import json
-import os
 import re
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from ml.errors import DeclarationError, ProjectError
 from ml.features.compose import Composed
+from ml.files import write_whole
 from ml.manifest import Manifest
 from ml.project import Project
 
@@ -58,11 +58,8 @@ def write_files(composed: Composed, manifest: Manifest, project: Project, folder
             for one in written
         ]
     try:
-        directory.mkdir(parents=True, exist_ok=True)
         for path, text in texts.items():
-            waiting = path.with_name(f".{path.name}.new")
-            waiting.write_text(text, encoding="utf-8")
-            os.replace(waiting, path)
+            write_whole(path, text)
     except OSError as error:
         raise ProjectError(f"{directory} can't be written: {error}.") from error
     return written

@@ -115,14 +115,13 @@ def _echoes(
     tables: Mapping[str, Table], keys: Sequence[ForeignKey], lineage: Lineage
 ) -> frozenset[tuple[ForeignKey, ForeignKey]]:
     found = set()
-    for own in keys:
-        for below in keys:
-            for above in keys:
-                is_round = (own.child, own.parent, below.parent) == (below.child, above.parent, above.child)
-                if not is_round or own == below or len({own.child, own.parent, below.parent}) < 3:
-                    continue
-                if lineage.share_alike(own, below, above.columns) >= ECHO:
-                    found.add((below, above))
+    for below in keys:
+        for above in (key for key in keys if key.child == below.parent):
+            if len({below.child, below.parent, above.parent}) < 3:
+                continue
+            straight = [key for key in keys if key != below and (key.child, key.parent) == (below.child, above.parent)]
+            if any(lineage.share_alike(own, below, above.columns) >= ECHO for own in straight):
+                found.add((below, above))
     return frozenset(found)
 
 

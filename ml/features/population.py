@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from ml.check import duplicated_key
-from ml.declaration import KEYS, TASKS, check_keys, check_word, parse_span
+from ml.declaration import KEYS, TASKS
 from ml.errors import DataError, DeclarationError, ProjectError
+from ml.keys import check_keys, check_word, parse_span
 from ml.manifest import Manifest, Node, martlet_meta
 from ml.warehouse import Column, Warehouse
 from ml.words import nearest

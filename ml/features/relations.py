@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ml.features.graph import Graph, Table
@@ -57,8 +58,11 @@ class Relations:
         """The name under which a query reads a table: its short one, unless several tables or a step share that."""
         same = [one for one in self.graph.tables.values() if short(one).lower() == short(table).lower()]
         name = named(table) if len(same) == 1 else table.id.replace(".", "_")
-        steps = {f"{view.steps}{ending}" for view in self.paths.views for ending in ENDINGS}
-        return identifier(f"source_{name}" if name.lower() in steps else name)
+        return identifier(f"source_{name}" if name.lower() in self._steps else name)
+
+    @cached_property
+    def _steps(self) -> frozenset[str]:
+        return frozenset(f"{view.steps}{ending}" for view in self.paths.views for ending in ENDINGS)
 
     def aliased(self, parent: Parent) -> str:
         """A parent's table under its alias."""

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from ml.declaration import Prediction
 from ml.learning.ahead import Spans, told_until
-from ml.learning.dataset import Dataset, Rows, Split
+from ml.learning.dataset import Dataset, Rows
 from ml.learning.scorers import score
+from ml.learning.split import Split
 
 Array = NDArray[np.float64]
 

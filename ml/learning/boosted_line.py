@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import Ridge
 
+from ml.learning.boosted_extra_trees import BoostedExtraTreesRegressor
+
 Array = NDArray[np.float64]
 
 PENALTY = 10.0  # of the line's squared weights, on columns of deviation 1
@@ -25,10 +27,13 @@ class BoostedLine(HistGradientBoostingRegressor):  # type: ignore[misc]  # sciki
         self.middle_ = np.nan_to_num(np.nanmean(matrix, axis=0))
         deviation = np.nan_to_num(np.nanstd(matrix, axis=0))
         self.width_ = np.where(deviation > 0, deviation, 1.0)
-        self.line_ = Ridge(PENALTY).fit(self._scaled(matrix), target)
+        scaled = self._scaled(matrix)
+        self.line_ = Ridge(PENALTY).fit(scaled, target)
+        left = target - self.line_.predict(scaled)
+        del scaled  # as large as the matrix
         if judged:
             judged["y_val"] = judged["y_val"] - self.straight(judged["X_val"])
-        super().fit(matrix, target - self.straight(matrix), **judged)
+        super().fit(matrix, left, **judged)
         return self
 
     def straight(self, matrix: Array) -> Array:
@@ -51,3 +56,7 @@ class BoostedLine(HistGradientBoostingRegressor):  # type: ignore[misc]  # sciki
         np.clip(scaled, -REACH, REACH, out=scaled)
         np.nan_to_num(scaled, copy=False)
         return scaled
+
+
+class BoostedLineOfExtraTrees(BoostedLine, BoostedExtraTreesRegressor):
+    """The same with trees whose splits are drawn at random."""

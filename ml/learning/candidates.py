@@ -11,6 +11,7 @@ from ml.learning.portfolio import LINE, PORTFOLIO, Family, Parameters, find
 # What a tree of a boosting takes on one core, in seconds: a fixed part, and parts for each leaf and cell of the matrix.
 # Only orders of magnitude matter: they bound how long one fit may take, by the size of the data and never by the clock.
 TREE_SECONDS, LEAF_SECONDS, CELL_SECONDS = 0.4e-3, 4e-5, 8e-9
+DRAWN_CELL_SECONDS = 2e-8  # where splits are drawn: of the features that are tried
 TRIAL_SHARE = 0.12  # of the budget, for one trial on all its folds
 MOST_ITERATIONS, FEWEST_ITERATIONS = 1_000, 30
 NETWORK_STEPS, STEP_SECONDS = (500, 3_000), 0.7e-3  # how many steps a network's solver takes, and one step's seconds
@@ -84,13 +85,17 @@ class Facts:
     is_absolute: bool
     is_squared: bool
 
-    def iterations(self, leaves: int) -> int:
-        """How many iterations one fit of a boosting may take whose trees have so many leaves."""
-        tree = TREE_SECONDS + LEAF_SECONDS * leaves + CELL_SECONDS * self.rows * self.features
+    def iterations(self, candidate: Candidate) -> int:
+        """How many iterations one fit of a boosting may take."""
+        parameters, cell = candidate.parameters, CELL_SECONDS
+        if candidate.estimator == _RANDOM:
+            cell = DRAWN_CELL_SECONDS * float(parameters.get("max_features", 1.0))
+        tree = TREE_SECONDS + LEAF_SECONDS * int(parameters["max_leaf_nodes"]) + cell * self.rows * self.features
         return int(np.clip(self.fit_seconds / (self.trees * tree), FEWEST_ITERATIONS, MOST_ITERATIONS))
 
 
-_BOOST, _TREES, _FOREST = "hist_gradient_boosting", "extra_trees", "random_forest"
+_BOOST, _RANDOM = "hist_gradient_boosting", "boosted_extra_trees"
+_TREES, _FOREST = "extra_trees", "random_forest"
 _NETWORK = {"hidden_layer_sizes": (96, 48), "learning_rate_init": 0.003}
 
 # Seconds that a forest's tree takes for each row, feature tried, and level of the tree.
@@ -103,6 +108,7 @@ FIRST: tuple[Candidate, ...] = (
     Candidate(_BOOST, {"learning_rate": 0.06, "max_leaf_nodes": 15, "min_samples_leaf": 30, "l2_regularization": 1.0}),
     Candidate("linear", {"penalty": 10.0}),
     Candidate("linear", {"penalty": 30.0}, style="spline"),
+    Candidate(_RANDOM, {"learning_rate": 0.06, "max_leaf_nodes": 16, "min_samples_leaf": 20, "l2_regularization": 1.0}),
     Candidate(_TREES, {"min_samples_leaf": 3, "max_features": 0.5}),
     Candidate(_BOOST, {"learning_rate": 0.04, "max_leaf_nodes": 48, "min_samples_leaf": 10, "max_features": 0.3}),
     Candidate(
@@ -112,13 +118,18 @@ FIRST: tuple[Candidate, ...] = (
     ),
     Candidate(_BOOST, {"learning_rate": 0.06, "max_leaf_nodes": 6, "min_samples_leaf": 20, "max_features": 0.5}),
     Candidate("linear", {"penalty": 1000.0}),
+    Candidate(_RANDOM, {"learning_rate": 0.04, "max_leaf_nodes": 40, "min_samples_leaf": 20, "max_features": 0.5}),
     Candidate("kernel", {"n_components": 500, "penalty": 0.3}),
     Candidate("neural_network", {**_NETWORK, "alpha": 0.01}),
+    Candidate(_RANDOM, {"learning_rate": 0.06, "max_leaf_nodes": 8, "min_samples_leaf": 20, "max_features": 0.5}),
     Candidate(_FOREST, {"min_samples_leaf": 2, "max_features": 0.4}),
     Candidate("linear", {"penalty": 0.3}),
     Candidate(_TREES, {"min_samples_leaf": 1, "max_features": "sqrt"}),
     Candidate("kernel", {"n_components": 500, "penalty": 3.0}),
 )
+
+# What is drawn once the list is through, some more often than others.
+DRAWN = (_BOOST, _BOOST, _RANDOM, _RANDOM, _TREES, "linear", "kernel", "neural_network")
 
 # What a drawn boosting may be, from small to large.
 RATES = (0.02, 0.12)
@@ -135,6 +146,7 @@ SQUARES: tuple[Candidate, ...] = (
         _BOOST,
         {"base": LINE, "learning_rate": 0.05, "max_leaf_nodes": 15, "min_samples_leaf": 20, "max_features": 0.5},
     ),
+    Candidate(_RANDOM, {"base": LINE, "learning_rate": 0.06, "max_leaf_nodes": 16, "min_samples_leaf": 20}),
 )
 LINE_BASED = 0.2  # of the boostings that are drawn
 
@@ -159,13 +171,12 @@ def candidates(
     """
     names = wanted or tuple(PORTFOLIO)
     amounts, squares = (AMOUNTS if facts.is_amount else ()), (SQUARES if facts.is_squared else ())
-    listed = (*FIRST[:2], *amounts, *FIRST[2:4], *squares, *FIRST[4:])
+    listed = (*FIRST[:2], *amounts, *FIRST[2:5], *squares, *FIRST[5:])
     own = tuple(Candidate(name, {}) for name in names if name not in PORTFOLIO)
     for candidate in (*own, *listed):
         if candidate.estimator in names and _suits(candidate, facts):
             yield _bounded(candidate, facts, leader())
-    drawn = [name for name in (_BOOST, _BOOST, _TREES, "linear", "kernel", "neural_network") if name in names]
-    drawn = [name for name in drawn if _suits(Candidate(name, {}), facts)]
+    drawn = [name for name in DRAWN if name in names and _suits(Candidate(name, {}), facts)]
     random = np.random.default_rng(seed)
     while drawn:
         yield _bounded(_draw(str(random.choice(drawn)), facts, leader(), random), facts, leader())
@@ -188,7 +199,7 @@ def _bounded(candidate: Candidate, facts: Facts, leader: Leader | None) -> Candi
         return replace(candidate, parameters={**candidate.parameters, **sizes})
     if not candidate.family.grows:
         return candidate
-    iterations = facts.iterations(int(candidate.parameters["max_leaf_nodes"]))
+    iterations = facts.iterations(candidate)
     steps = min(leader.steps if leader else 0.0, FASTEST * iterations)
     rate = max(float(candidate.parameters["learning_rate"]), max(STEPS_TO_LEARN, steps) / iterations)
     return replace(candidate, parameters={**candidate.parameters, "learning_rate": rate, "max_iter": iterations})
@@ -233,7 +244,7 @@ def _draw(name: str, facts: Facts, leader: Leader | None, random: np.random.Gene
         parameters["loss"] = "poisson"
     elif facts.is_squared and random.random() < LINE_BASED:
         parameters["base"] = LINE
-    has_codes = facts.has_categories and "base" not in parameters and random.random() < 0.5
+    has_codes = name == _BOOST and facts.has_categories and "base" not in parameters and random.random() < 0.5
     return Candidate(name, parameters, style="codes" if has_codes else "tree", is_drawn=True)
 
 

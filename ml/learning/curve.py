@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ml.learning.cores import in_threads
-from ml.learning.dataset import block_order, thin
 from ml.learning.evidence import Array, Evidence
 from ml.learning.measures import clustered_weights
+from ml.learning.order import block_order, thin
+from ml.learning.resample import entity_clusters
 
 SHARES = (0.125, 0.25, 0.5, 1.0)
 MIN_ROWS = 10  # to learn from, at the smallest size
@@ -54,8 +55,7 @@ def learning_curve(evidence: Evidence) -> Curve | None:
 
     found = [*in_threads(losses, shares[:-1]), evidence.losses(evidence.together)]
     rows = np.array([share * np.mean([len(learn) for learn, _ in evidence.folds]) for share in shares])
-    entities = evidence.dataset.keys.iloc[evidence.judged].reset_index(drop=True)
-    clusters = entities.groupby(list(entities.columns), sort=False).ngroup().to_numpy().astype(np.intp)
+    clusters = entity_clusters(evidence.dataset.keys.iloc[evidence.judged])
     weights = np.vstack(list(clustered_weights(clusters, SAMPLES, seed=0)))
     weights = np.vstack([np.ones(len(clusters)), weights])
     naive = weights @ evidence.naive

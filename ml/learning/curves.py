@@ -7,9 +7,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from ml.learning.dataset import Dataset, Rows, epoch_days, thin
+from ml.learning.dataset import Dataset, Rows, epoch_days
 from ml.learning.encode import MISSING
 from ml.learning.measures import CALIBRATION_BINS
+from ml.learning.order import thin
 from ml.learning.resample import mean_interval, rate_interval
 from ml.learning.scorers import predict_output
 from ml.learning.words import comes_again

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from ml.declaration import Prediction
-from ml.learning.dataset import Dataset, Rows, thin
+from ml.learning.dataset import Dataset, Rows
 from ml.learning.measures import clustered_weights
+from ml.learning.order import thin
 from ml.learning.resample import affordable, entity_clusters
 from ml.learning.scorers import MEASURED, default_metric, measures_of, predict_output, score
 

@@ -27,9 +27,12 @@ from ml.declaration import Prediction
 from ml.learning.ahead import Spans, spans_ahead
 from ml.learning.baselines import Baseline, baseline
 from ml.learning.cores import in_threads
-from ml.learning.dataset import Dataset, Fold, Rows, Split, block_order, entity_hash, epoch_days, split_rows, thin
+from ml.learning.dataset import Dataset, Rows, epoch_days
 from ml.learning.encode import LARGEST, MISSING, make_encoder
+from ml.learning.order import block_order, entity_hash, thin
+from ml.learning.resample import entity_clusters
 from ml.learning.scorers import predict_output
+from ml.learning.split import Fold, Split, split_rows
 from ml.learning.words import Texts
 
 Array = NDArray[np.float64]
@@ -177,8 +180,8 @@ class Evidence:
 
         Rows of one entity count as one: their differences are averaged first.
         """
-        entity = self.dataset.keys.iloc[self.judged].reset_index(drop=True)
-        grouped = pd.Series(against - losses).groupby([entity[name] for name in entity]).mean().to_numpy()
+        clusters = entity_clusters(self.dataset.keys.iloc[self.judged])
+        grouped = pd.Series(against - losses).groupby(clusters).mean().to_numpy()
         spread = grouped.std(ddof=1) / np.sqrt(len(grouped)) if len(grouped) > 1 else np.inf
         return bool(grouped.mean() > norm.isf(level / max(tests, 1)) * spread)
 

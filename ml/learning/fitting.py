@@ -15,11 +15,13 @@ from ml.declaration import Prediction
 from ml.learning.blend import TargetScale
 from ml.learning.candidates import Candidate
 from ml.learning.cores import one_core
-from ml.learning.dataset import Dataset, Fold, Rows, block_order
+from ml.learning.dataset import Dataset, Rows
 from ml.learning.encode import FeatureEncoder, make_encoder
 from ml.learning.medians import tell_medians, untied
+from ml.learning.order import block_order
 from ml.learning.portfolio import LOSSES
 from ml.learning.scorers import predict_output
+from ml.learning.split import Fold
 from ml.learning.words import Texts, Words
 
 Array = NDArray[np.float64]

@@ -13,9 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from ml.learning.dataset import thin
 from ml.learning.evidence import Array, Evidence, as_number
 from ml.learning.findings import Finding
+from ml.learning.order import thin
 from ml.learning.shifts import collapsed, open_shift, untied_features
 from ml.learning.twins import duplicated_rows, entity_overlap
 

@@ -22,14 +22,27 @@ def tell_medians(forest: Any, matrix: Array, target: Array) -> None:  # noqa: AN
         matrix: (n, features) that the forest takes.
         target: (n,) numbers.
     """
-    ascending = np.argsort(target, kind="stable")
-    rows, values = np.asarray(matrix, np.float32)[ascending], target[ascending]
+    rows = np.asarray(matrix, np.float32)
     for tree in forest.estimators_:
         leaves = tree.tree_.apply(rows)
-        together = np.argsort(leaves, kind="stable")
-        found, starts, counts = np.unique(leaves[together], return_index=True, return_counts=True)
-        lower, upper = (values[together[starts + place]] for place in ((counts - 1) // 2, counts // 2))
-        tree.tree_.value[found, 0, 0] = (lower + upper) / 2
+        tree.tree_.value[np.unique(leaves), 0, 0] = medians_of(target, leaves, tree.tree_.node_count)[np.unique(leaves)]
+
+
+def medians_of(values: Array, groups: NDArray[np.intp], count: int) -> Array:
+    """(count,) the median of each group's values; 0 for a group without any.
+
+    Args:
+        values: (n,) numbers.
+        groups: (n,) the group of each, from 0.
+        count: how many groups there may be.
+    """
+    ordered = values[np.lexsort((values, groups))]
+    sizes = np.bincount(groups, minlength=count)
+    first, known = np.cumsum(sizes) - sizes, sizes > 0
+    found = np.zeros(count)
+    low, high = (ordered[(first + middle)[known]] for middle in ((sizes - 1) // 2, sizes // 2))
+    found[known] = (low + high) / 2
+    return found
 
 
 def untied(target: Array) -> Array:

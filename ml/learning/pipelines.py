@@ -1,11 +1,6 @@
-"""Fitted predictions, and their storage by SHA-256 in a format that runs no code on loading."""
+"""Fitted predictions, and their bytes in a format that runs no code on loading."""
 
-import hashlib
-import os
-import secrets
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,8 +19,6 @@ from ml.learning.words import comes_again
 
 Array = NDArray[np.float64]
 
-SUFFIX = ".skops"
-
 # All that a stored pipeline may consist of, beside what skops trusts by itself: plain values, numpy arrays and
 # scikit-learn's own estimators. Explicit, because a prefix such as "numpy." would also admit functions that run code.
 TRUSTED_TYPES = frozenset(
@@ -39,7 +32,10 @@ TRUSTED_TYPES = frozenset(
         "ml.learning.blend.Member",
         "ml.learning.blend.SeveralEncoders",
         "ml.learning.blend.TargetScale",
+        "ml.learning.boosted_extra_trees.BoostedExtraTreesClassifier",
+        "ml.learning.boosted_extra_trees.BoostedExtraTreesRegressor",
         "ml.learning.boosted_line.BoostedLine",
+        "ml.learning.boosted_line.BoostedLineOfExtraTrees",
         "ml.learning.calibrate.Calibrator",
         "ml.learning.words.TextEncoder",
         "functools.partial",  # of a function that is trusted itself, as boosting on categories holds one
@@ -213,94 +209,6 @@ def load(data: bytes, estimators: Sequence[str] = ()) -> FittedPrediction:
     if not isinstance(model, FittedPrediction):
         raise PipelineError(f"The stored pipeline is a {type(model).__name__}, not a fitted prediction.")
     return model
-
-
-def store(data: bytes, root: str) -> tuple[str, str, int]:
-    """Write a pipeline under the name of its hash; it is there completely or not at all.
-
-    Args:
-        data: what `dump` gave.
-        root: a directory, or a URL that fsspec knows.
-
-    Returns:
-        The URI (for a directory, relative to it, so that both may be moved), the SHA-256, and the size in bytes.
-
-    Raises:
-        PipelineError: the place can't be written.
-    """
-    sha256 = hashlib.sha256(data).hexdigest()
-    name = sha256 + SUFFIX
-    try:
-        if "://" in root:
-            name = f"{root.rstrip('/')}/{name}"
-            _write_remote(data, name)
-        else:
-            _write_local(data, Path(root) / name)
-    except OSError as error:
-        raise PipelineError(f"The pipeline can't be stored in {root}: {error}.") from error
-    return name, sha256, len(data)
-
-
-def fetch(uri: str, sha256: str, root: str = "") -> bytes:
-    """The bytes of a stored pipeline, checked against their hash.
-
-    Raises:
-        PipelineError: the file is missing, can't be read, or was altered.
-    """
-    place = uri if "://" in uri else str(Path(root) / uri)
-    try:
-        data = _read_remote(uri) if "://" in uri else Path(place).read_bytes()
-    except FileNotFoundError as error:
-        raise PipelineError(f"The pipeline {place} is missing: restore the file, or train again.") from error
-    except OSError as error:
-        raise PipelineError(f"The pipeline {place} can't be read: {error}.") from error
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise PipelineError(f"The pipeline {place} was altered (SHA-256 is not {sha256}): restore it or train again.")
-    return data
-
-
-def _write_local(data: bytes, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with draft.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)  # the new name, too, must outlive a power cut
-    finally:
-        os.close(directory)
-
-
-def _write_remote(data: bytes, url: str) -> None:
-    files, path = _remote(url)
-    folder, name = path.rsplit("/", 1)
-    draft = f"{folder}/.{name}.{secrets.token_hex(4)}"
-    files.makedirs(folder, exist_ok=True)
-    files.pipe_file(draft, data)
-    files.mv(draft, path)
-
-
-def _read_remote(url: str) -> bytes:
-    files, path = _remote(url)
-    return bytes(files.cat_file(path))
-
-
-def _remote(url: str) -> tuple[Any, str]:
-    try:
-        import fsspec.core
-    except ImportError as error:
-        raise PipelineError(f"To use {url}, install `martlet[remote]`.") from error
-    try:
-        files, path = fsspec.core.url_to_fs(url)
-    except (ImportError, ValueError) as error:
-        raise PipelineError(f"{url} can't be opened: {error}.") from error
-    return files, path
 
 
 def _typical(column: pd.Series) -> float | str | None:

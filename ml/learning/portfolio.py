@@ -20,7 +20,8 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 
 from ml.errors import DataError
-from ml.learning.boosted_line import BoostedLine
+from ml.learning.boosted_extra_trees import BoostedExtraTreesClassifier, BoostedExtraTreesRegressor
+from ml.learning.boosted_line import BoostedLine, BoostedLineOfExtraTrees
 from ml.words import nearest
 
 Parameters = dict[str, Any]
@@ -56,11 +57,23 @@ class Family:
 
 
 def _boosting(task: str, loss: str, seed: int, parameters: Parameters) -> BaseEstimator:
+    kinds = HistGradientBoostingClassifier, HistGradientBoostingRegressor, BoostedLine
+    return _boosted(kinds, task, loss, seed, parameters)
+
+
+def _boosted_extra_trees(task: str, loss: str, seed: int, parameters: Parameters) -> BaseEstimator:
+    kinds = BoostedExtraTreesClassifier, BoostedExtraTreesRegressor, BoostedLineOfExtraTrees
+    return _boosted(kinds, task, loss, seed, parameters)
+
+
+def _boosted(kinds: tuple[type, type, type], task: str, loss: str, seed: int, parameters: Parameters) -> BaseEstimator:
+    """A boosting: of classes, of numbers, or of what a line leaves over of these."""
+    classes, numbers, on_line = kinds
     settings = {"early_stopping": False, "random_state": seed, **parameters}
     if task == "classification":
-        return HistGradientBoostingClassifier(**settings)
+        return classes(**settings)
     loss = settings.pop("loss", loss)
-    make = BoostedLine if settings.pop("base", None) == LINE else HistGradientBoostingRegressor
+    make = on_line if settings.pop("base", None) == LINE else numbers
     return make(loss="squared_error" if loss == "log" else loss, **settings)
 
 
@@ -99,6 +112,9 @@ def _network(task: str, _: str, seed: int, parameters: Parameters) -> BaseEstima
 
 PORTFOLIO: dict[str, Family] = {
     "hist_gradient_boosting": Family(_boosting, style="tree", most_bags=8, grows=True),
+    "boosted_extra_trees": Family(
+        _boosted_extra_trees, style="tree", cost=2, most_rows=50_000, most_bags=8, grows=True
+    ),
     "linear": Family(_linear, style="linear"),
     "extra_trees": Family(_extra_trees, style="tree", cost=2, is_forest=True),
     "random_forest": Family(_forest, style="tree", cost=3, is_forest=True),

@@ -15,9 +15,10 @@ from ml.learning.budget import Budget
 from ml.learning.calibrate import best_temperature, class_shares, moved, temper
 from ml.learning.candidates import Candidate
 from ml.learning.cores import Submit, workers
-from ml.learning.dataset import Dataset, Fold
+from ml.learning.dataset import Dataset
 from ml.learning.fitting import WORDS, Encodings, FoldFit, best_iterations, fit_fold, fold_output, growth
 from ml.learning.scorers import Judge
+from ml.learning.split import Fold
 from ml.learning.standings import Standings, Trial, Tried
 from ml.learning.words import Texts
 

@@ -14,9 +14,10 @@ from ml.learning.blend import BlendClassifier, BlendRegressor, Member, SeveralEn
 from ml.learning.calibrate import Calibrator, class_shares
 from ml.learning.candidates import Candidate
 from ml.learning.cores import in_threads, workers
-from ml.learning.dataset import Dataset, Rows, block_order, thin
+from ml.learning.dataset import Dataset, Rows
 from ml.learning.encode import FeatureEncoder
 from ml.learning.fitting import encode, fit_rows, growth
+from ml.learning.order import block_order, thin
 from ml.learning.words import Texts, Words
 
 Array = NDArray[np.float64]

@@ -15,11 +15,13 @@ from ml.learning.budget import Budget
 from ml.learning.calibrate import Calibrator, calibrate
 from ml.learning.candidates import TRIAL_SHARE, Facts, candidates
 from ml.learning.cores import linear_algebra_on_one_core
-from ml.learning.dataset import Dataset, Fold, Rows, Split, thin
+from ml.learning.dataset import Dataset, Rows
+from ml.learning.order import thin
 from ml.learning.portfolio import LOSSES, find
 from ml.learning.race import Race
 from ml.learning.recipe import Part, Recipe, fit_recipe
 from ml.learning.scorers import Judge
+from ml.learning.split import Fold, Split
 from ml.learning.standings import Trial, Tried
 
 # Rows that a fold's training may have: enough for a good choice, few enough for several trials in the budget.
@@ -27,6 +29,8 @@ ROWS_PER_SECOND, FEWEST_ROWS = 3_000, 10_000
 MOST_JUDGED = 30_000  # rows that judge one fold
 # With more rows than the first number to learn from, the second number of folds tells candidates apart.
 ENOUGH_FOLDS = ((60_000, 1), (10_000, 3))
+# Times a member's weight beside the heaviest's: the share of its bags that there may be time for, from all to one.
+BAG_SHARES = (25.0, 6.0, 3.0, 2.0, 1.5, 1.0, 0.75, 0.5, 0.35, 0.25, 0.0)
 NONE_SUITS = "none of the declared estimators suits so many rows and this metric: leave `estimators` out"
 
 Progress = Callable[[float, str], None]
@@ -186,10 +190,13 @@ def _blend(
 
 
 def _affordable(chosen: Sequence[tuple[Tried, float]], race: Race, budget: Budget) -> list[tuple[Tried, float, int]]:
-    """Candidates with weight and number of bags, as time allows: bags go first, then light members."""
-    time_to_fit = _time_to_fit(budget)
-    for share in (1, 2, 4, 8):
-        bags = [max(race.bags(tried) // share, 1) for tried, _ in chosen]
+    """Candidates with weight and number of bags, as time allows: bags go first, then light members.
+
+    The more a member weighs, the more its bags steady the mean.
+    """
+    time_to_fit, heaviest = _time_to_fit(budget), max(weight for _, weight in chosen)
+    for share in BAG_SHARES:
+        bags = [max(round(race.bags(tried) * min(share * weight / heaviest, 1.0)), 1) for tried, weight in chosen]
         if race.fitting_seconds([(tried, many) for (tried, _), many in zip(chosen, bags, strict=True)]) <= time_to_fit:
             break
     parts = sorted(((*pair, many) for pair, many in zip(chosen, bags, strict=True)), key=lambda part: -part[1])

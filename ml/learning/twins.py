@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from scipy.stats import binom
 from sklearn.neighbors import NearestNeighbors
 
-from ml.learning.dataset import Rows, thin
+from ml.learning.dataset import Rows
 from ml.learning.encode import make_encoder
 from ml.learning.evidence import Array, Evidence
 from ml.learning.findings import Finding
+from ml.learning.order import thin
 
 # Honest tables hold up to a sixth of rows alike, as public ones show; every fifth is a mistake. A hundredth is
 # within the noise of a test.

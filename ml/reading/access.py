@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ml.errors import ProjectError
+from ml.files import write_whole
 from ml.words import nearest
 
 SCOPES = ("metrics", "predictions", "score", "note", "approve")
@@ -115,11 +115,7 @@ class Tokens:
         return next((token for token in self.all() if secrets.compare_digest(token.sha256, sha256)), None)
 
     def _write(self, tokens: list[Token]) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self.path.with_suffix(".draft")
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            json.dump([asdict(token) for token in tokens], file, indent=2)
-        draft.replace(self.path)
+        write_whole(self.path, json.dumps([asdict(token) for token in tokens], indent=2), mode=0o600)
 
 
 def _hash(secret: str) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ml.declaration import Prediction
 from ml.errors import DataError, MartletError, NotFoundError
-from ml.learning import pipelines
+from ml.learning import pipelines, storage
 from ml.learning.dataset import make_dataset
 from ml.learning.reasons import contributions
 from ml.ledger import parse_features
@@ -64,7 +64,7 @@ def what_if(
 
 @lru_cache(maxsize=8)
 def _model(uri: str, sha256: str, root: str, estimators: tuple[str, ...]) -> pipelines.FittedPrediction:
-    return pipelines.load(pipelines.fetch(uri, sha256, root), estimators)
+    return pipelines.load(storage.fetch(uri, sha256, root), estimators)
 
 
 def _champion(prediction: Prediction, reader: SnapshotReader) -> dict[str, Any]:

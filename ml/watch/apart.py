@@ -12,9 +12,10 @@ from sklearn.pipeline import make_pipeline
 
 from ml.declaration import Prediction
 from ml.errors import DataError
-from ml.learning.dataset import Dataset, make_dataset, split_rows
+from ml.learning.dataset import Dataset, make_dataset
 from ml.learning.encode import make_encoder
 from ml.learning.evaluate import Metric, declared_metric, importances, predict_output
+from ml.learning.split import split_rows
 from ml.ledger import StoredRun
 from ml.tables import SCHEMA
 from ml.warehouse import Warehouse

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from ml.declaration import Owner, Prediction, Search
-from ml.learning.dataset import Dataset, make_dataset, split_rows
+from ml.learning.dataset import Dataset, make_dataset
 from ml.learning.evaluate import importances
 from ml.learning.pipelines import FittedPrediction, assemble
 from ml.learning.search import search
+from ml.learning.split import split_rows
 
 KINDS = {"signal": "number", "noise": "number", "member": "boolean", "region": "category", "joined": "date"}
 QUICK = Search(2.0, trials=2)

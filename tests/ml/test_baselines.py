@@ -7,8 +7,9 @@ import pandas as pd
 from ml.declaration import Prediction
 from ml.learning.ahead import spans_ahead
 from ml.learning.baselines import baseline
-from ml.learning.dataset import Dataset, Split, make_dataset, split_rows
+from ml.learning.dataset import Dataset, make_dataset
 from ml.learning.scorers import score
+from ml.learning.split import Split, split_rows
 from tests.ml.frames import KINDS, churn, declare, declare_spend, weekly
 
 

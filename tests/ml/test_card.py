@@ -17,9 +17,10 @@ from ml.card import Card, render_card, write_card
 from ml.charts import NOTHING, number
 from ml.declaration import Decision, Prediction
 from ml.errors import CardError
-from ml.learning.dataset import make_dataset, split_rows
+from ml.learning.dataset import make_dataset
 from ml.learning.evaluate import importances, metric_table, predict_output
 from ml.learning.search import search
+from ml.learning.split import split_rows
 from tests.ml.frames import KINDS, declare, declare_spend, weekly
 
 VOID = {"meta", "line", "polyline", "polygon", "circle", "rect", "link", "br"}

@@ -3,12 +3,13 @@ import pandas as pd
 import pytest
 
 from ml.learning.curves import COLUMNS, DECILES, DEPENDENCE_FEATURES, partial_dependence, quality_curves
-from ml.learning.dataset import Dataset, make_dataset, split_rows
+from ml.learning.dataset import Dataset, make_dataset
 from ml.learning.encode import MISSING
 from ml.learning.evaluate import importances
 from ml.learning.measures import expected_calibration_error, lift_top_decile
 from ml.learning.resample import bootstrap, entity_clusters, mean_interval, rate_interval
 from ml.learning.search import search
+from ml.learning.split import split_rows
 from tests.ml.frames import KINDS, QUICK, churn, declare, declare_spend, spend, weekly
 
 ROWS = 4_000
@@ -184,3 +185,13 @@ def test_dependence_is_what_the_pipeline_says_of_changed_rows() -> None:
 def test_entities_are_told_apart_by_all_their_columns() -> None:
     keys = pd.DataFrame({"shop": [1, 1, 2, None], "customer": ["a", "b", "a", "a"]})
     assert entity_clusters(keys).tolist() == [0, 1, 2, 3]
+
+
+def test_few_entities_are_drawn_in_stretches_of_their_rows() -> None:
+    series = pd.DataFrame({"shop": [7] * 64})
+    assert entity_clusters(series).tolist() == [row // 4 for row in range(64)]
+    two = entity_clusters(pd.DataFrame({"shop": [1, 2] * 27}))
+    assert [len(set(two[part::2])) for part in (0, 1)] == [9, 9]
+    assert not {*two[::2]} & {*two[1::2]}
+    ten = pd.DataFrame({"shop": np.tile(np.arange(10), 8)})
+    assert entity_clusters(ten).tolist() == ten["shop"].tolist()

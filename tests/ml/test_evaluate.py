@@ -4,10 +4,11 @@ import pytest
 
 from ml.declaration import Search
 from ml.learning import evaluate, resample
-from ml.learning.dataset import make_dataset, split_rows
+from ml.learning.dataset import make_dataset
 from ml.learning.evaluate import Metric, declared_metric, expected, importances, metric_table, with_more_rows
 from ml.learning.measures import BINARY, REGRESSION, SEVERAL
 from ml.learning.search import search
+from ml.learning.split import split_rows
 from tests.ml.frames import KINDS, churn, declare, declare_spend, weekly
 
 

@@ -6,10 +6,11 @@ import pytest
 from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 
 from ml.declaration import Search
-from ml.learning.dataset import make_dataset, split_rows
+from ml.learning.dataset import make_dataset
 from ml.learning.medians import tell_medians, untied
 from ml.learning.scorers import predict_output
 from ml.learning.search import search
+from ml.learning.split import split_rows
 from tests.ml.frames import declare, weekly
 
 KINDS = {"signal": "number", "noise": "number"}

@@ -16,7 +16,8 @@ from ml.declaration import Prediction, Search
 from ml.errors import DataError, PipelineError
 from ml.learning import blend, candidates, portfolio
 from ml.learning.dataset import Dataset
-from ml.learning.pipelines import FittedPrediction, dump, fetch, load, store
+from ml.learning.pipelines import FittedPrediction, dump, load
+from ml.learning.storage import fetch, store
 from tests.ml.frames import declare, declare_spend, fitted, weekly
 
 

@@ -12,10 +12,10 @@ from ml.declaration import Search
 from ml.learning import race as racing
 from ml.learning.budget import Budget
 from ml.learning.candidates import Candidate, Facts, Leader, candidates
-from ml.learning.dataset import split_rows
 from ml.learning.fitting import FoldFit
 from ml.learning.race import Race
 from ml.learning.scorers import Judge
+from ml.learning.split import split_rows
 from tests.ml.frames import churn, declare
 
 FACTS = Facts(

@@ -51,6 +51,18 @@ def test_targets_that_nothing_tells_of_are_not_enough(task: str) -> None:
     assert found.count("error") >= 7, found
 
 
+@pytest.mark.parametrize("signal", [3.0, 0.0])
+def test_a_single_series_is_judged_by_stretches_of_time(signal: float) -> None:
+    random = np.random.default_rng(2)
+    days = pd.Timestamp("2022-01-01") + pd.to_timedelta(np.arange(900), unit="D")
+    frame = pd.DataFrame({"id": 1, "as_of": days, "f0": random.normal(size=900), "f1": random.normal(size=900)})
+    truth = 10 + signal * frame["f0"] + random.normal(size=900)
+    frame = frame.assign(truth=truth, y=truth.mask(frame.index >= 880))
+    (verdict, *_) = enough(evidence_of(frame))
+    assert verdict.level == ("info" if signal else "error"), verdict.message
+    assert "interval" in verdict.message
+
+
 def test_not_enough_says_what_to_collect() -> None:
     random = np.random.default_rng(1)
     (finding,) = enough(evidence_of(table(random.normal(size=(300, 4)), random.random(300) < 0.15)))

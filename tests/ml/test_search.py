@@ -9,11 +9,12 @@ from ml.declaration import Prediction, Search
 from ml.errors import DataError
 from ml.learning import portfolio
 from ml.learning import search as searching
-from ml.learning.dataset import Dataset, make_dataset, split_rows
+from ml.learning.dataset import Dataset, make_dataset
 from ml.learning.fitting import GROWTH
 from ml.learning.recipe import fit_recipe
 from ml.learning.scorers import predict_output, score
 from ml.learning.search import SearchResult, search
+from ml.learning.split import split_rows
 from ml.learning.words import Texts
 from tests.ml.frames import KINDS, churn, declare, declare_spend, spend, weekly
 

@@ -12,13 +12,14 @@ from ml.features.judge import make_folds
 from ml.features.select import choose
 from ml.learning.accelerate import FEWEST_ROWS, accelerated
 from ml.learning.curves import partial_dependence
-from ml.learning.dataset import Dataset, make_dataset, split_rows
+from ml.learning.dataset import Dataset, make_dataset
 from ml.learning.encode import STYLES, make_encoder
 from ml.learning.lines import FoldedEncoder
 from ml.learning.pipelines import dump, load
 from ml.learning.profiles import profiles
 from ml.learning.reasons import contributions
 from ml.learning.scorers import predict_output, score
+from ml.learning.split import split_rows
 from ml.learning.words import LONGEST, SHORTEST, TextEncoder, Texts, count
 from tests.ml.frames import declare, declare_spend, fitted, weekly
 
