@@ -1,6 +1,7 @@
 -- Finds: a feature on which the engine's fast plan and the plain range join differ, on real receipts.
 -- Why: the fast plan is harder to read; the plain one is the definition.
--- What to do: trust default__window_features and mend the fast plan (window_features_duckdb.sql, window_steps.sql, window_extremes.sql).
+-- What to do: trust default__window_features and mend the fast plan (window_features_duckdb.sql, window_steps.sql,
+-- window_extremes.sql).
 {% set plan = {
     'entity': ['household_id'],
     'counts': {'items': '1', 'pairs': '2.0'},
