@@ -15,6 +15,7 @@ DRAWN_CELL_SECONDS = 2e-8  # where splits are drawn: of the features that are tr
 TRIAL_SHARE = 0.12  # of the budget, for one trial on all its folds
 MOST_ITERATIONS, FEWEST_ITERATIONS = 1_000, 30
 NETWORK_STEPS, STEP_SECONDS = (500, 3_000), 0.7e-3  # how many steps a network's solver takes, and one step's seconds
+WIDE = 300  # features
 FEW_ROWS = 3_000  # where the steps are of smaller batches
 NEAR_LEADER = 0.5  # of the boostings that are drawn once the list is through
 STEPS_TO_LEARN = 8.0  # learning rate times iterations that a boosting should at least come to
@@ -184,8 +185,9 @@ def candidates(
 
 def _bounded(candidate: Candidate, facts: Facts, leader: Leader | None) -> Candidate:
     """With a bound on what it grows, the fewer iterations the larger each step; and a solver that ends in time."""
-    if candidate.estimator in ("linear", "kernel") and facts.trees > 1:
-        # The default's steps grow with the cube of features times classes.
+    takes_steps = not (facts.is_squared or facts.is_absolute) or "loss" in candidate.parameters
+    if candidate.estimator in ("linear", "kernel") and (facts.trees > 1 or (takes_steps and facts.features > WIDE)):
+        # The default's steps grow with the square of features (times classes) for each row, and with their cube.
         return replace(candidate, parameters={**candidate.parameters, "solver": "lbfgs"})
     if candidate.estimator == "neural_network":
         batch = 64 if facts.rows < FEW_ROWS else 256

@@ -25,6 +25,8 @@ MOST_CODES = 200  # levels that get a code of their own; boosting takes at most 
 KNOTS = (0.1, 0.3, 0.5, 0.7, 0.9)  # quantiles at which a spline may bend
 MEAN_FOLDS = 5
 LARGEST = float(np.finfo(np.float32).max)  # trees hold float32: anything larger would become infinite
+# Rows in which a column must differ from its usual value, and the rows that each of them takes if there are fewer.
+FEWEST_OTHERS, ROWS_FOR_ONE = 10, 500
 BLOCK_ROWS = 1024  # that stay in a core's cache
 EPOCH = np.datetime64("2000-01-01", "us")
 
@@ -48,7 +50,7 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
     """Encodes a frame of features as a float64 matrix.
 
     Every output column comes from one feature, named in `sources_`; so contributions and importances of a feature
-    can be had by exchanging its columns. Columns that are empty or constant when fitted are left out.
+    can be had by exchanging its columns. Columns that are empty or nearly constant when fitted are left out.
     """
 
     texts_: Mapping[str, "TextEncoder"] = {}  # pipelines that were stored before words were read have none
@@ -271,12 +273,24 @@ def _told_apart(levels: NDArray[np.object_], known: NDArray[np.object_]) -> NDAr
     return np.where(pd.Index(levels).isin(known), levels, RARE).astype(object)
 
 
+def width(kinds: Mapping[str, str], features: pd.DataFrame) -> int:
+    """How many features vary; a date counts as often as it has parts."""
+    raw, _ = make_encoder(kinds, "tree")._raw_numbers(features)
+    return int(_varies(raw).sum()) + sum(kind == "category" for kind in kinds.values())
+
+
 def _varies(matrix: Matrix) -> NDArray[np.bool_]:
-    """Which columns hold two different values, or a value and a null."""
+    """Which columns hold another value, or a null, in enough rows: in ten, of few rows in one of five hundred.
+
+    A value that nearly all rows share is that of the first row, of the middle one, or of the last.
+    """
+    rows = len(matrix)
+    if not rows:
+        return np.zeros(matrix.shape[1], bool)
     missing = np.isnan(matrix)
-    low = np.where(missing, np.inf, matrix).min(axis=0, initial=np.inf)
-    high = np.where(missing, -np.inf, matrix).max(axis=0, initial=-np.inf)
-    varies: NDArray[np.bool_] = (low < high) | (missing.any(axis=0) & ~missing.all(axis=0))
+    same = [((matrix == matrix[row]) | (missing & missing[row])).sum(axis=0) for row in {0, rows // 2, rows - 1}]
+    fewest = max(min(FEWEST_OTHERS, rows // ROWS_FOR_ONE), 1)
+    varies: NDArray[np.bool_] = rows - np.max(same, axis=0) >= fewest
     return varies
 
 

@@ -90,11 +90,11 @@ def _forest(task: str, _: str, seed: int, parameters: Parameters) -> BaseEstimat
 
 def _linear(task: str, loss: str, seed: int, parameters: Parameters) -> BaseEstimator:
     strength, loss = parameters["penalty"], parameters.get("loss", loss)
+    solver = parameters.get("solver", "newton-cholesky")
     if task == "classification":
-        solver = parameters.get("solver", "newton-cholesky")
         return LogisticRegression(C=1 / strength, solver=solver, max_iter=LINEAR_STEPS, random_state=seed)
     if loss in ("poisson", "gamma"):
-        return PoissonRegressor(alpha=strength / 1e4, solver="newton-cholesky")
+        return PoissonRegressor(alpha=strength / 1e4, solver=solver)
     return Ridge(strength)
 
 

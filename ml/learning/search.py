@@ -16,6 +16,7 @@ from ml.learning.calibrate import Calibrator, calibrate
 from ml.learning.candidates import TRIAL_SHARE, Facts, candidates
 from ml.learning.cores import linear_algebra_on_one_core
 from ml.learning.dataset import Dataset, Rows
+from ml.learning.encode import width
 from ml.learning.order import thin
 from ml.learning.portfolio import LOSSES, find
 from ml.learning.race import Race
@@ -153,7 +154,7 @@ def _facts(dataset: Dataset, folds: Sequence[Fold], prediction: Prediction, race
     is_amount = prediction.task == "regression" and loss is None and float(target.min()) >= 0
     return Facts(
         rows=max(len(learn) for learn, _ in folds),
-        features=len(dataset.kinds) + race.texts.width,
+        features=width(dataset.kinds, dataset.features.iloc[folds[0][0]]) + race.texts.width,
         trees=len(dataset.classes) if len(dataset.classes) > 2 else 1,
         fit_seconds=TRIAL_SHARE * prediction.search.seconds * race.workers / len(folds),
         has_categories="category" in dataset.kinds.values(),

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from ml.learning import encode
-from ml.learning.encode import STYLES, FeatureEncoder, make_encoder
+from ml.learning.encode import STYLES, FeatureEncoder, make_encoder, width
 from tests.ml.frames import KINDS, churn
 
 
@@ -71,6 +71,17 @@ def test_empty_and_constant_columns_are_left_out(style: str) -> None:
 def test_nothing_that_varies_is_refused() -> None:
     with pytest.raises(ValueError, match="no feature varies"):
         fitted("tree", pd.DataFrame({"constant": np.ones(9)}), np.arange(9) % 2, {"constant": "number"})
+
+
+@pytest.mark.parametrize(("rows", "fewest"), [(100, 1), (1_000, 2), (20_000, 10)])
+@pytest.mark.parametrize("usual", [0.0, np.nan])
+def test_columns_that_differ_in_too_few_rows_are_left_out(rows: int, fewest: int, usual: float) -> None:
+    frame = pd.DataFrame({"rare": np.full(rows, usual), "enough": np.full(rows, usual), "plain": np.arange(rows)})
+    frame.loc[7 : 7 + fewest - 2, "rare"] = 1.0
+    frame.loc[7 : 7 + fewest - 1, "enough"] = 1.0
+    encoder = fitted("tree", frame, np.arange(rows) % 2, dict.fromkeys(frame, "number"))
+    assert encoder.sources_ == ["enough", "plain"]
+    assert width(encoder.kinds, frame) == 2
 
 
 @pytest.mark.parametrize("style", STYLES)

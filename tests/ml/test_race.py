@@ -156,6 +156,17 @@ def test_after_a_leader_that_was_cut_short_all_take_larger_steps() -> None:
     assert all(fast >= slow for fast, slow in zip(hurried[:5], unhurried[:5], strict=True))
 
 
+def test_lines_of_many_features_are_solved_by_steps_that_do_not_grow_with_their_square() -> None:
+    def solvers(facts: Facts) -> set[object]:
+        tried = islice(candidates(facts, ("linear", "kernel"), 0, lambda: None), 8)
+        return {candidate.parameters.get("solver") for candidate in tried}
+
+    classes = replace(FACTS, is_squared=False, is_amount=False, is_absolute=False)
+    assert solvers(classes) == {None}
+    assert solvers(replace(classes, features=1_500)) == {"lbfgs"}
+    assert solvers(replace(classes, features=1_500, is_squared=True)) == {None}
+
+
 def test_leaves_are_large_enough_for_medians_where_absolute_errors_count() -> None:
     def leaves(facts: Facts) -> list[int]:
         tried = list(islice(candidates(facts, ("extra_trees", "random_forest"), 0, lambda: None), 20))
