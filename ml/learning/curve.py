@@ -13,7 +13,6 @@ from ml.learning.cores import in_threads
 from ml.learning.evidence import Array, Evidence
 from ml.learning.measures import clustered_weights
 from ml.learning.order import block_order, thin
-from ml.learning.resample import entity_clusters
 
 SHARES = (0.125, 0.25, 0.5, 1.0)
 MIN_ROWS = 10  # to learn from, at the smallest size
@@ -55,9 +54,8 @@ def learning_curve(evidence: Evidence) -> Curve | None:
 
     found = [*in_threads(losses, shares[:-1]), evidence.losses(evidence.together)]
     rows = np.array([share * np.mean([len(learn) for learn, _ in evidence.folds]) for share in shares])
-    clusters = entity_clusters(evidence.dataset.keys.iloc[evidence.judged])
-    weights = np.vstack(list(clustered_weights(clusters, SAMPLES, seed=0)))
-    weights = np.vstack([np.ones(len(clusters)), weights])
+    weights = np.vstack(list(clustered_weights(evidence.clusters, SAMPLES, seed=0)))
+    weights = np.vstack([np.ones(len(evidence.clusters)), weights])
     naive = weights @ evidence.naive
     relative = np.column_stack([weights @ part for part in found]) / naive[:, None]
     now = len(evidence.split.train) + len(evidence.split.test)

@@ -143,6 +143,11 @@ class Evidence:
         return dict(zip(names, in_threads(lambda name: self.losses(self._alone(name)), names), strict=True))
 
     @cached_property
+    def clusters(self) -> NDArray[np.intp]:
+        """The judged rows by what belongs together, see `resample.entity_clusters`."""
+        return entity_clusters(self.dataset.keys.iloc[self.judged])
+
+    @cached_property
     def together(self) -> Array:
         """The outputs for the judged rows when all features predict."""
         return self.model_outputs(list(self.dataset.kinds), self.best_model)
@@ -180,8 +185,7 @@ class Evidence:
 
         Rows of one entity count as one: their differences are averaged first.
         """
-        clusters = entity_clusters(self.dataset.keys.iloc[self.judged])
-        grouped = pd.Series(against - losses).groupby(clusters).mean().to_numpy()
+        grouped = pd.Series(against - losses).groupby(self.clusters).mean().to_numpy()
         spread = grouped.std(ddof=1) / np.sqrt(len(grouped)) if len(grouped) > 1 else np.inf
         return bool(grouped.mean() > norm.isf(level / max(tests, 1)) * spread)
 

@@ -11,7 +11,6 @@ from ml.learning.dataset import Dataset
 from ml.learning.evidence import Array, Evidence
 from ml.learning.findings import Finding
 from ml.learning.measures import clustered_weights, roc_auc, roc_auc_ovr
-from ml.learning.resample import entity_clusters
 from ml.learning.split import FOLDS
 
 SHOWN_PERIODS = 12
@@ -246,7 +245,7 @@ def _ranks(evidence: Evidence, level: float) -> bool:
     if not evidence.dataset.classes:
         if np.ptp(outputs) == 0:
             return False
-        entities = len(np.unique(entity_clusters(evidence.dataset.keys.iloc[evidence.judged])))
+        entities = len(np.unique(evidence.clusters))
         value = float(spearmanr(outputs[:, 0], y).statistic)
         return bool(np.arctanh(min(value, 0.999)) * np.sqrt(max(entities - 3, 1)) > norm.isf(level))
     two = outputs.shape[1] == 2
@@ -259,7 +258,6 @@ def _ranks(evidence: Evidence, level: float) -> bool:
 
 def _interval(evidence: Evidence, measure: Callable[[Array], Array], tail: float = 0.025) -> tuple[float, float]:
     """A bootstrap interval over entities of the judged rows, with the same chance outside on either side."""
-    clusters = entity_clusters(evidence.dataset.keys.iloc[evidence.judged])
-    drawn = np.concatenate([measure(weights) for weights in clustered_weights(clusters, SAMPLES, seed=0)])
+    drawn = np.concatenate([measure(weights) for weights in clustered_weights(evidence.clusters, SAMPLES, seed=0)])
     low, high = np.nanquantile(drawn, [tail, 1 - tail])
     return float(low), float(high)
