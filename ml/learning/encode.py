@@ -185,7 +185,7 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         return OrdinalEncoder(max_categories=MOST_CODES, handle_unknown="use_encoded_value", unknown_value=np.nan)
 
     def _means(self) -> TargetEncoder | Pipeline:
-        # Unshuffled: rows come in blocks of time or of entities (see dataset.Split), so that the rows of one entity
+        # Unshuffled: rows come in blocks of time or of entities (see split.Split), so that the rows of one entity
         # do not give each other's outcome away.
         target_type = "continuous" if self.task == "regression" else "auto"
         means = TargetEncoder(target_type=target_type, cv=KFold(MEAN_FOLDS))

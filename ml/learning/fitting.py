@@ -91,7 +91,7 @@ class FoldFit:
 
 
 def encode(dataset: Dataset, rows: Rows, style: str, task: str, words: Words) -> tuple[FeatureEncoder, Array, Array]:
-    """An encoder fitted on rows, which are in block order (see `dataset.Split`), the rows encoded, and their targets.
+    """An encoder fitted on rows, which are in block order (see `split.Split`), the rows encoded, and their targets.
 
     `words` is what was learned of the free texts of the same rows.
     """

@@ -166,7 +166,7 @@ class Texts:
         """Learn from rows; nothing where there are no free texts.
 
         Args:
-            rows: their positions, in block order (see `dataset.Split`).
+            rows: their positions, in block order (see `split.Split`).
             names: of the features that count; all by default.
         """
         wanted = [name for name in self.names if names is None or name in names]
