@@ -63,7 +63,7 @@ benchmark-scoring: setup ## rows per second and memory of scoring beside the nai
 benchmark-features: setup benchmarks/environments/featuretools/installed benchmarks/environments/feast/installed benchmarks/environments/polars/installed ## point-in-time features beside the range join, pandas, polars, featuretools and Feast
 	$(BIN)/python benchmarks/features.py
 
-benchmark-elsewhere: setup benchmarks/environments/tables/installed ## features and predictions of two projects unlike the grocer
+benchmark-elsewhere: setup benchmarks/environments/tables/installed ## features and predictions of three projects unlike the grocer
 	$(BIN)/python benchmarks/elsewhere.py
 
 benchmark-drift: setup ## drift of 40 columns of a million rows beside NumPy and the floor

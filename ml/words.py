@@ -5,9 +5,10 @@ from difflib import get_close_matches
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """A hint to append to an error: the nearest known word, or the list of all of them."""
+    """A hint to append to an error: the nearest known word, whatever its case, or the list of all of them."""
     words = sorted(known)
-    close = get_close_matches(word, words, n=1, cutoff=0.6)
+    folded = {one.lower(): one for one in words}
+    close = get_close_matches(word.lower(), folded, n=1, cutoff=0.6)
     if close:
-        return f"Did you mean '{close[0]}'?"
+        return f"Did you mean '{folded[close[0]]}'?"
     return f"Known: {', '.join(words)}." if words else "There are none."

@@ -1,13 +1,14 @@
 """What features a column of events gives: totals, means, extremes and latest values, shares of its levels."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ml.features.feature import Feature, Running, between, inside, known, looked_up, of_all, of_events, unscaled
-from ml.features.layout import as_double, call, difference, indented, ratio
+from ml.features.layout import as_double, call, case, days, difference, indented, ratio
 from ml.features.measures import Measure
-from ml.features.names import identifier, literal
+from ml.features.names import identifier, identifier_part, literal
 from ml.features.paths import View
+from ml.features.relations import AS_OF
 from ml.features.values import MOST_LEVELS
 from ml.features.windows import LEVEL, Season, Spans
 
@@ -34,7 +35,7 @@ def of_measure(view: View, measure: Measure, spans: Spans, many: Running) -> Ite
 
 
 def _shares(view: View, measure: Measure, spans: Spans, many: Running) -> Iterator[Feature]:
-    """What share of the events is of each level, over the shortest and the longest window."""
+    """What share of the events is of each level, over the shortest and the longest window, and when the last was."""
     column, labels = identifier(measure.name), set[str]()
     ends = {window.label: window for window in (spans.windows[0], spans.windows[-1])}
     for level in measure.levels:
@@ -42,11 +43,18 @@ def _shares(view: View, measure: Measure, spans: Spans, many: Running) -> Iterat
         label = label if label not in labels else f"{label}_{len(labels)}"
         labels.add(label)
         # Not n_: that counts the values of a number, which may be called like a level.
-        counted = _total(f"rows_{label}", as_double(f"count(case when {column} = {literal(level)} then 1 end)"))
+        is_level = f"{column} = {literal(level)}"
+        counted = _total(f"rows_{label}", as_double(f"count({case(is_level, '1')})"))
         for window in ends.values():
             share = ratio(inside(view, counted, window), inside(view, many, window))
             words = f"share of rows with {measure.words} = '{level}', {window.words}"
             yield of_events(view, f"{view.name}_{label}_share_{window.label}", share, words, [counted, many], [window])
+        if view.is_near and view.is_of_entity:
+            when = Running(
+                f"at_{label}", f"max({case(is_level, 'at_')})", f"max({identifier(f'at_{label}')}) over so_far"
+            )
+            words = f"days from the last row with {measure.words} = '{level}' to the as-of"
+            yield of_events(view, f"{view.name}_{label}_days_since", days(AS_OF, looked_up(view, when)), words, [when])
 
 
 def of_season(view: View, season: Season | None, name: str, words: str, total: Running) -> Iterator[Feature]:
@@ -72,25 +80,33 @@ def latest(view: View, measure: Measure, name: str) -> Feature:
     return of_events(view, name, looked_up(view, last), f"the latest {measure.words}", [last], kind="category")
 
 
-def identifier_part(text: str) -> str:
-    """A level as part of a column's name."""
-    kept = "".join(letter if letter.isalnum() and letter.isascii() else "_" for letter in text.lower()).strip("_")
-    return kept[:24] or "blank"
+def _amount(measure: Measure) -> tuple[Running, Running]:
+    """The sum of a number, and how many there are."""
+    name, column = measure.name, identifier(measure.name)
+    added = f"sum({column})" if measure.scale == 1 else f"round({as_double(f'sum({column})')} * {measure.scale})"
+    total = replace(_total(f"sum_{name}", f"coalesce({added}, 0)"), scale=measure.scale)
+    return total, _total(f"n_{name}", as_double(f"count({column})"))
+
+
+def of_reading(view: View, measure: Measure, spans: Spans) -> Iterator[Feature]:
+    """Sums and means over the shortest and the longest window, the latest reading of a kind, extremes."""
+    amount, count = _amount(measure)
+    ends = {window.label: window for window in (spans.windows[0], spans.windows[-1])}
+    yield from _of_windows(view, measure, replace(spans, windows=tuple(ends.values())), amount, count)
+    yield from _of_late(view, measure, amount, count, LATEST[:1])
+    yield from _extremes(view, measure)
 
 
 def _of_number(view: View, measure: Measure, spans: Spans) -> Iterator[Feature]:
-    name, prefix, words = measure.name, f"{view.name}_{measure.name}", measure.words
-    column = identifier(name)
-    added = f"sum({column})" if measure.scale == 1 else f"round({as_double(f'sum({column})')} * {measure.scale})"
-    count = _total(f"n_{name}", as_double(f"count({column})"))
-    amount = replace(_total(f"sum_{name}", f"coalesce({added}, 0)"), scale=measure.scale)
+    prefix, words = f"{view.name}_{measure.name}", measure.words
+    amount, count = _amount(measure)
     yield from _of_windows(view, measure, spans, amount, count)
     if view.is_own:
         yield _smoothed(view, measure, amount, count)
         yield from _mean_of_season(view, spans.season, prefix, words, amount, count)
     elif measure.kind == "number":
         yield from of_season(view, spans.season, f"{prefix}_sum_year_before", f"sum of {words}", amount)
-    yield from _of_late(view, measure, amount, count)
+    yield from _of_late(view, measure, amount, count, LATEST if view.is_near else LATEST[-1:])
     if measure.kind == "number" and view.is_near:
         yield from _extremes(view, measure)
         yield _deviation(view, measure, amount, count)
@@ -104,15 +120,15 @@ def _of_windows(view: View, measure: Measure, spans: Spans, amount: Running, cou
     """Sums and means over each window."""
     prefix, words = f"{view.name}_{measure.name}", measure.words
     for window in spans.windows:
-        if measure.kind == "number" and view.is_near and not view.is_own:
+        if measure.kind in ("number", "reading") and view.is_near and not view.is_own:
             sums = inside(view, amount, window)
             said = f"sum of {words}, {window.words}"
             summed = of_events(view, f"{prefix}_sum_{window.label}", sums, said, [amount], [window])
-            yield replace(summed, amount_of=f"{_source(view)} {measure.sql} sum {window.label}")
+            yield replace(summed, amount_of=_amount_of(view, measure, f"sum {window.label}"))
         mean = ratio(inside(view, amount, window), inside(view, count, window))
         said = f"mean of {words}, {window.words}"
         meant = of_events(view, f"{prefix}_mean_{window.label}", mean, said, [amount, count], [window])
-        yield replace(meant, amount_of=f"{_source(view)} {measure.sql} mean {window.label}")
+        yield replace(meant, amount_of=_amount_of(view, measure, f"mean {window.label}"))
 
 
 def _last(measure: Measure, of_several: str) -> Running:
@@ -121,23 +137,27 @@ def _last(measure: Measure, of_several: str) -> Running:
     return Running(short, gathered, f"last_value({identifier(short)} ignore nulls) over so_far")
 
 
-def _source(view: View) -> str:
-    return "outcomes" if view.is_own else view.table.id
+def _amount_of(view: View, measure: Measure, over: str) -> str:
+    """What is summed up and over which time, the same for all keys; readings are compared with no others."""
+    source = "outcomes" if view.is_own else view.table.id
+    return "" if measure.kind == "reading" else f"{source} {measure.sql} {over}"
 
 
-def _of_late(view: View, measure: Measure, amount: Running, count: Running) -> Iterator[Feature]:
+def _of_late(
+    view: View, measure: Measure, amount: Running, count: Running, latest_times: Sequence[int]
+) -> Iterator[Feature]:
     """The latest value, and means over the latest times."""
     name, prefix, words = measure.name, f"{view.name}_{measure.name}", measure.words
     last = _last(measure, "avg")
     yield of_events(view, f"{prefix}_last", looked_up(view, last), f"the latest {words}", [last])
-    for times in LATEST if view.is_near else LATEST[-1:]:
+    for times in latest_times:
         parts = [
             replace(one, name=late, running=f"sum({identifier(late)}) over last_{times}")
             for one, late in ((amount, f"sum{times}_{name}"), (count, f"n{times}_{name}"))
         ]
         mean, said = ratio(*(known(view, one) for one in parts)), f"mean of {words} at the last {times} times"
         meant = of_events(view, f"{prefix}_mean_last_{times}", mean, said, parts)
-        yield replace(meant, amount_of=f"{_source(view)} {measure.sql} mean last {times}")
+        yield replace(meant, amount_of=_amount_of(view, measure, f"mean last {times}"))
 
 
 def _extremes(view: View, measure: Measure) -> Iterator[Feature]:

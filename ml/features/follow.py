@@ -172,6 +172,7 @@ def events_of(
         return
     parents = tuple(one for one in known if one in through or not one.table.is_history)
     steps = [*(one.table.name for one in through), table.name]
+    is_of_entity = anchor.columns == population.entity
     yield View(
         name=_name(short(table), anchor, population),
         table=table,
@@ -180,7 +181,8 @@ def events_of(
         parents=parents,
         clocks=clocks,
         path=f"{anchor.path} → {' → '.join(steps)}",
-        is_near=not is_pair and (anchor.columns == population.entity if through else anchor.depth <= 1),
+        is_near=not is_pair and (is_of_entity if through else anchor.depth <= 1),
+        is_of_entity=is_of_entity,
     )
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from ml.features.keys import ForeignKey, foreign_keys, unique_columns
 from ml.features.lineage import Lineage
-from ml.features.names import NUMBERING
+from ml.features.names import numbers_things
 from ml.features.population import Population
 from ml.manifest import Manifest, martlet_meta
 from ml.warehouse import Column, Warehouse
@@ -79,7 +79,7 @@ def read_graph(manifest: Manifest, warehouse: Warehouse, population: Population)
     """
     start = population.node["unique_id"]
     lineage = Lineage(manifest, warehouse)
-    keys = list(dict.fromkeys(foreign_keys(manifest)))
+    keys = list(dict.fromkeys(_spelled(key, lineage) for key in foreign_keys(manifest)))
     barred = _barred(lineage, start, f"feat_{population.name}")
     notes: list[str] = []
     tables: dict[str, Table] = {}
@@ -92,7 +92,8 @@ def read_graph(manifest: Manifest, warehouse: Warehouse, population: Population)
             notes.append(f"{node['name']} is not in the warehouse (`dbt build` makes it): left out")
             continue
         known = {key.parent_columns for key in keys if key.parent == unique_id}
-        table = _table(unique_id, known, uniques.get(unique_id, set()), lineage)
+        unique = {lineage.spelled(unique_id, name) for name in uniques.get(unique_id, ())}
+        table = _table(unique_id, known, unique, lineage)
         if unique_id == start:
             tables[unique_id] = replace(table, clock=population.as_of, delay=timedelta(0))
             continue
@@ -127,7 +128,7 @@ def _echoes(
 
 def _table(unique_id: str, keys: Collection[tuple[str, ...]], uniques: Collection[str], lineage: Lineage) -> Table:
     node, columns = lineage.manifest.node(unique_id), lineage.columns(unique_id)
-    is_source = node.get("resource_type") == "source"
+    is_source, personal = node.get("resource_type") == "source", lineage.manifest.personal_columns(unique_id)
     is_history = node.get("resource_type") == "snapshot" and "dbt_valid_from" in columns
     return Table(
         id=unique_id,
@@ -137,13 +138,24 @@ def _table(unique_id: str, keys: Collection[tuple[str, ...]], uniques: Collectio
         columns=columns,
         clock="dbt_valid_from" if is_history else lineage.clock(unique_id),
         descriptions={
-            name: str(column.get("description") or "") for name, column in (node.get("columns") or {}).items()
+            lineage.spelled(unique_id, name): str(column.get("description") or "")
+            for name, column in (node.get("columns") or {}).items()
         },
-        personal=frozenset(lineage.manifest.personal_columns(unique_id)),
+        personal=frozenset(name for name in columns if name.lower() in personal),
         is_history=is_history,
         timeless=frozenset(columns) if is_history else lineage.timeless(unique_id, keys),
-        identifiers=frozenset({*uniques, *(name for name in columns if NUMBERING.fullmatch(name))}),
+        identifiers=frozenset({*uniques, *filter(numbers_things, columns)}),
         delay=timedelta(0) if is_history else lineage.delay(unique_id),
+    )
+
+
+def _spelled(key: ForeignKey, lineage: Lineage) -> ForeignKey:
+    """A foreign key whose columns are called as in the warehouse."""
+    return ForeignKey(
+        key.child,
+        tuple(lineage.spelled(key.child, name) for name in key.columns),
+        key.parent,
+        tuple(lineage.spelled(key.parent, name) for name in key.parent_columns),
     )
 
 

@@ -35,6 +35,12 @@ def as_double(sql: str) -> str:
     return short if _fits(short) else f"cast(\n{indented(sql)}{FURTHER}as double\n)"
 
 
+def case(condition: str, value: str) -> str:
+    """A value where a condition holds, else null."""
+    short = f"case when {condition} then {value} end"
+    return short if _fits(short) else f"case{FURTHER}when {condition}{FURTHER}    then {value}\nend"
+
+
 def difference(one: str, other: str) -> str:
     """What one is more than another, in brackets."""
     short = f"({one} - {other})"

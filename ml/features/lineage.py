@@ -44,6 +44,11 @@ class Lineage:
             self._columns[unique_id] = self.warehouse.columns(relation) if relation else {}
         return self._columns[unique_id]
 
+    def spelled(self, unique_id: str, name: str) -> str:
+        """The name of a column as the warehouse spells it; case does not count in SQL."""
+        columns = self.columns(unique_id)
+        return name if name in columns else next((one for one in columns if one.lower() == name.lower()), name)
+
     @cached_property
     def clocked(self) -> frozenset[str]:
         """The nodes that declare an `event_time`."""
@@ -54,8 +59,8 @@ class Lineage:
         """When a row is known: `known_at` of config.meta.martlet if given, else dbt's own `event_time`."""
         node, columns = self.manifest.node(unique_id), self.columns(unique_id)
         declared = martlet_meta(node).get("known_at") or event_time(node)
-        found = next((name for name in columns if declared and name.lower() == str(declared).lower()), None)
-        return found if found and columns[found].kind == "date" else None
+        found = self.spelled(unique_id, str(declared or ""))
+        return found if found in columns and columns[found].kind == "date" else None
 
     def delay(self, unique_id: str) -> timedelta:
         """The time between the clocks of a model of sums: one with clocks at even distances, made from other events.

@@ -13,8 +13,9 @@ RESERVED = re.compile(
     r"some|summarize|symmetric|table|then|time|to|trailing|true|union|unique|unpivot|user|using|values|"
     r"variadic|when|where|window|with"
 )
-# Columns whose name says that they number things: id, store_id, storeId, StoreID.
+# Columns whose name says that they number things: id, store_id, storeId, StoreID; and rows in their order: line_seq.
 NUMBERING = re.compile(r"(?i:id|.*_id)|.*[a-z0-9][A-Z]*I[dD]|.*_?(?i:uuid|guid)")
+ORDERING = re.compile(r"(?i:.*seq)")
 
 
 def identifier(name: str) -> str:
@@ -27,6 +28,17 @@ def identifier(name: str) -> str:
 def literal(text: str) -> str:
     """A text as SQL."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def identifier_part(text: str) -> str:
+    """A level as part of a column's name."""
+    kept = "".join(letter if letter.isalnum() and letter.isascii() else "_" for letter in text.lower()).strip("_")
+    return kept[:24] or "blank"
+
+
+def numbers_things(name: str) -> bool:
+    """Whether a column is called as if it numbered things or rows, and so was no amount."""
+    return bool(NUMBERING.fullmatch(name) or ORDERING.fullmatch(name))
 
 
 def free(name: str, taken: set[str]) -> str:

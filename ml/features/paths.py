@@ -97,6 +97,7 @@ class View:
         clocks: the moments that an event waits for: it is known from the latest on.
         path: in words.
         is_near: events of a key that the population itself holds, or of the entity's own events: told of in full.
+        is_of_entity: events of the population's entity; else of a key beside it.
         is_own: the population's own past outcomes.
         numbers: how many of its columns are measured, at most, if they hold numbers.
         links: lead from the anchor's key to the things whose events they are; None if the events hold that key.
@@ -110,6 +111,7 @@ class View:
     clocks: tuple[EventColumn, ...]
     path: str
     is_near: bool = True
+    is_of_entity: bool = False
     is_own: bool = False
     numbers: int = FEWEST_NUMBERS
     links: Links | None = None

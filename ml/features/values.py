@@ -1,8 +1,10 @@
 """What the columns of tables hold: looked up once each."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 
 from ml.features.graph import Table
 from ml.learning.words import LOOKED_AT, are_texts
@@ -11,10 +13,12 @@ from ml.warehouse.ansi import some_of
 
 SAMPLED = 300_000  # rows that levels are counted on
 MOST_TEXTS = 50_000  # different ones that are counted; more are free text
+MOST_COUNTED = 48  # of the levels of a column, the most frequent ones
 MOSTLY = 0.9  # share of the rows that have a value of their own
 RARE = 0.02  # share of nulls, or of values, that are too few to tell anything
 MOST_LEVELS = 1_000  # of a category that is a feature itself
 COMPARED, FEWEST_COMPARED = 20_000, 50  # rows that numbers are held against the clock on
+USUAL = 0.8  # share of rows that hold the commonest number of their level, from which on it only names the level
 CALENDAR = 0.99  # rank correlation with the clock from which on a number is a date by another name
 
 
@@ -27,6 +31,7 @@ class Values:
     _levels: dict[tuple[str, str], list[tuple[str, float]]] = field(default_factory=dict)
     _words: dict[tuple[str, str], bool] = field(default_factory=dict)
     _calendars: dict[str, frozenset[str]] = field(default_factory=dict)
+    _told: dict[object, dict[str, dict[str, float]]] = field(default_factory=dict)
 
     def rows(self, table: Table) -> int:
         """The number of rows of a table."""
@@ -72,7 +77,7 @@ class Values:
             found = self.warehouse.query(
                 f"select cast({quoted} as varchar) as level, count(*) as rows "
                 f"from (select {quoted} from {table.relation} limit {SAMPLED}) as rows "
-                f"where {quoted} is not null group by 1 order by 2 desc, 1 limit 20"
+                f"where {quoted} is not null group by 1 order by 2 desc, 1 limit {MOST_COUNTED}"
             )
             rows = min(self.rows(table), SAMPLED) or 1
             self._levels[where] = [
@@ -86,15 +91,28 @@ class Values:
         if table.clock is None or not numbers:
             return frozenset()
         if table.id not in self._calendars:
-            clock = self.warehouse.quote(table.clock)
-            read = ", ".join(f"cast({self.warehouse.quote(name)} as double)" for name in numbers)
-            some = f"hash({clock}, {read}) % {max(1, self.rows(table) // COMPARED)} = 0"
-            frame = self.warehouse.query(f"select epoch({clock}), {read} from {table.relation} where {some}")
-            ranks = frame.replace([np.inf, -np.inf], np.nan).rank()
+            ranks = self._some(table, [f"epoch({self.warehouse.quote(table.clock)})", *self._numbers(numbers)]).rank()
             alike = ranks.corrwith(ranks.iloc[:, 0], min_periods=FEWEST_COMPARED).abs().to_numpy()[1:]
             found = (name for name, share in zip(numbers, alike, strict=True) if share >= CALENDAR)
             self._calendars[table.id] = frozenset(found)
         return self._calendars[table.id]
+
+    def told_by(self, table: Table, numbers: Sequence[str], kinds: Sequence[str]) -> dict[str, dict[str, float]]:
+        """What share of the variation of each number's ranks columns of levels tell; 0 of too few rows.
+
+        Corrected for the number of levels (epsilon squared: Kelley, "An unbiased correlation ratio measure", PNAS 21,
+        1935).
+        """
+        where = (table.id, tuple(numbers), tuple(kinds))
+        if where not in self._told:
+            texts = [f"cast({self.warehouse.quote(name)} as varchar)" for name in kinds]
+            frame = self._some(table, [*self._numbers(numbers), *texts])
+            ranks, levels = frame.iloc[:, : len(numbers)].rank(), frame.iloc[:, len(numbers) :]
+            self._told[where] = {
+                number: {kind: _share_told(ranks.iloc[:, one], levels.iloc[:, two]) for two, kind in enumerate(kinds)}
+                for one, number in enumerate(numbers)
+            }
+        return self._told[where]
 
     def share_that_stays(self, table: Table, key: str, column: str) -> float:
         """How often a key's events hold the one value of the moment before; of keys with one moment, how often one.
@@ -113,6 +131,16 @@ class Values:
         )
         return float(found["share"].fillna(0.0)[0])
 
+    def _numbers(self, names: Sequence[str]) -> list[str]:
+        return [f"cast({self.warehouse.quote(name)} as double)" for name in names]
+
+    def _some(self, table: Table, read: Sequence[str]) -> pd.DataFrame:
+        """About `COMPARED` rows of a table, the same ones each time; infinite numbers are null."""
+        named = ", ".join(f"{sql} as c{place}" for place, sql in enumerate(read))
+        some = f"hash({', '.join(read)}) % {max(1, self.rows(table) // COMPARED)} = 0"
+        frame = self.warehouse.query(f"select {named} from {table.relation} where {some}")
+        return frame.replace([np.inf, -np.inf], np.nan)
+
     def _counts(self, table: Table) -> dict[tuple[str, str], int]:
         """What was counted of a table, by kind and column."""
         if table.id not in self._counted:
@@ -129,3 +157,19 @@ class Values:
             row = self.warehouse.query(f"select {read} from {table.relation}").iloc[0]
             self._counted[table.id] = {key: int(count) for key, count in zip(parts, row, strict=True)}
         return self._counted[table.id]
+
+
+def _share_told(ranks: pd.Series, levels: pd.Series) -> float:
+    """The share of the variance of ranks that levels tell, drawn to zero by what chance would tell.
+
+    0 of a number that only names its level, as the limit of what is normal names a test.
+    """
+    known = ranks.notna() & levels.notna()
+    one, of_levels = ranks[known], levels[known]
+    grouped = one.groupby(of_levels)
+    rows, groups, total = len(one), len(grouped), float(((one - one.mean()) ** 2).sum())
+    usual = pd.DataFrame({"level": of_levels, "rank": one}).value_counts().groupby("level").max().sum()
+    if rows < FEWEST_COMPARED or total <= 0 or groups >= rows or usual >= USUAL * rows:
+        return 0.0
+    within = float(((one - grouped.transform("mean")) ** 2).sum())
+    return 1 - within / (rows - groups) / (total / (rows - 1))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ml.declaration import Prediction
 from ml.learning.ahead import Spans, told_until
 from ml.learning.dataset import Dataset, Rows
+from ml.learning.resample import entity_numbers
 from ml.learning.scorers import score
 from ml.learning.split import Split
 
@@ -64,8 +65,7 @@ def _candidates(dataset: Dataset, split: Split, prediction: Prediction, ahead: S
     known_at = dataset.as_of + np.timedelta64(prediction.horizon or timedelta(microseconds=1)).astype("timedelta64[us]")
     until = dataset.as_of if ahead is None else told_until(dataset.as_of, ahead, prediction.seed)
     for columns in _histories(dataset):
-        groups = dataset.keys.groupby(list(columns), sort=False, dropna=False).ngroup().to_numpy().astype(np.intp)
-        mean, recent, last = _past(groups, until, known_at, values, overall)
+        mean, recent, last = _past(entity_numbers(dataset.keys[list(columns)]), until, known_at, values, overall)
         name = " and ".join(columns)
         yield Baseline(f"past mean of {name}", _shape(mean))
         yield Baseline(f"recent mean of {name}", _shape(recent))

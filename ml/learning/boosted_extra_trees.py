@@ -22,7 +22,7 @@ NO_CATEGORIES = np.empty((0, 8), np.uint32)
 FLATTEST = 1e-3  # of the mean curvature, that a row counts with at least when splits are chosen
 
 
-class BoostedExtraTreesRegressor(HistGradientBoostingRegressor):  # type: ignore[misc]  # scikit-learn has no types
+class _RandomSplits:
     """A histogram gradient boosting whose splits are drawn at random: of each feature one, and the best is taken.
 
     Such trees follow smooth targets in many small steps where the best splits cut in a few large ones (Geurts et al.,
@@ -30,21 +30,19 @@ class BoostedExtraTreesRegressor(HistGradientBoostingRegressor):  # type: ignore
     features are numbers.
     """
 
-    def fit(self, matrix: Array, target: Array, **judged: NDArray[Any]) -> Self:
-        """Fit; `judged` are the `X_val` and `y_val` that tell, with early stopping, when to stop."""
-        _begin(self, super().fit, matrix, target)
-        _Growing(self, matrix, target).grow(judged)
-        return self
-
-
-class BoostedExtraTreesClassifier(HistGradientBoostingClassifier):  # type: ignore[misc]  # scikit-learn has no types
-    """The same for classes."""
-
     def fit(self, matrix: Array, target: NDArray[Any], **judged: NDArray[Any]) -> Self:
         """Fit; `judged` are the `X_val` and `y_val` that tell, with early stopping, when to stop."""
-        _begin(self, super().fit, matrix, target)
+        _begin(self, super().fit, matrix, target)  # type: ignore[misc]  # of the boosting that it is mixed with
         _Growing(self, matrix, target).grow(judged)
         return self
+
+
+class BoostedExtraTreesRegressor(_RandomSplits, HistGradientBoostingRegressor):  # type: ignore[misc]  # has no types
+    """Random splits for numbers."""
+
+
+class BoostedExtraTreesClassifier(_RandomSplits, HistGradientBoostingClassifier):  # type: ignore[misc]  # has no types
+    """Random splits for classes."""
 
 
 def _begin(model: Any, fit: Callable[..., Any], matrix: Array, target: NDArray[Any]) -> None:  # noqa: ANN401 -- scikit-learn has no types
@@ -66,7 +64,10 @@ class _Growing:
         self._may_miss = np.asarray(np.isnan(matrix).any(axis=0))
         self._random = np.random.default_rng(model.random_state)
         # Before the first threshold and behind the last one lie only missing values.
-        self._edges = [np.concatenate([[-np.inf], edges, [np.inf]]) for edges in model._bin_mapper.bin_thresholds_]
+        edges = [np.concatenate([[-np.inf], edges, [np.inf]]) for edges in model._bin_mapper.bin_thresholds_]
+        self._edges, sizes = np.concatenate(edges), np.array([len(one) for one in edges])
+        self._last = np.cumsum(sizes) - 1
+        self._first = self._last - sizes + 1
 
     def grow(self, judged: dict[str, NDArray[Any]]) -> None:
         """Grow to the end, or until the judged rows have seen no progress for a while."""
@@ -159,17 +160,19 @@ class _Growing:
         feature, left, right = tree.feature[inner], tree.children_left[inner], tree.children_right[inner]
         nodes["value"], nodes["is_leaf"], nodes["count"] = values, is_leaf, tree.n_node_samples
         nodes["feature_idx"][inner], nodes["left"][inner], nodes["right"][inner] = feature, left, right
-        nodes["num_threshold"][inner] = [self._limit(*one) for one in zip(feature, tree.threshold[inner], strict=True)]
+        nodes["num_threshold"][inner] = self._limits(feature, tree.threshold[inner])
         # What never was missing goes where most rows go.
         counts = tree.n_node_samples
         most = counts[left] > counts[right]
         nodes["missing_go_to_left"][inner] = np.where(self._may_miss[feature], side == BELOW, most)
         return TreePredictor(nodes, NO_CATEGORIES, NO_CATEGORIES)
 
-    def _limit(self, feature: int, threshold: float) -> float:
-        """The highest value that goes left."""
-        edges = self._edges[feature]
-        return float(edges[min(max(int(np.floor(threshold)) + 1, 0), len(edges) - 1)])
+    def _limits(self, features: NDArray[np.intp], thresholds: Array) -> Array:
+        """(n,) the highest values that go left, of splits of features between their bins."""
+        first = self._first[features]
+        place = first + np.floor(thresholds).astype(np.intp) + 1
+        limits: Array = self._edges[np.clip(place, first, self._last[features])]
+        return limits
 
 
 def _flat(raw: Array) -> Array:

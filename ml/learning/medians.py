@@ -25,7 +25,8 @@ def tell_medians(forest: Any, matrix: Array, target: Array) -> None:  # noqa: AN
     rows = np.asarray(matrix, np.float32)
     for tree in forest.estimators_:
         leaves = tree.tree_.apply(rows)
-        tree.tree_.value[np.unique(leaves), 0, 0] = medians_of(target, leaves, tree.tree_.node_count)[np.unique(leaves)]
+        reached = np.unique(leaves)
+        tree.tree_.value[reached, 0, 0] = medians_of(target, leaves, tree.tree_.node_count)[reached]
 
 
 def medians_of(values: Array, groups: NDArray[np.intp], count: int) -> Array:

@@ -16,6 +16,11 @@ FEWEST_SAMPLES, CELLS = 50, 10_000_000  # many rows need fewer samples: samples 
 Z95 = 1.959963984540054  # the normal quantile of a two-sided 95 % interval
 
 
+def entity_numbers(keys: pd.DataFrame) -> NDArray[np.intp]:
+    """The entity of each row as 0, 1, 2 …, in the order in which they come; `keys` are the entity's columns."""
+    return keys.groupby(list(keys.columns), sort=False, dropna=False).ngroup().to_numpy().astype(np.intp)
+
+
 def entity_clusters(keys: pd.DataFrame) -> NDArray[np.intp]:
     """The entity of each row as 0, 1, 2 …; where entities are few, stretches of rows of each.
 
@@ -26,7 +31,7 @@ def entity_clusters(keys: pd.DataFrame) -> NDArray[np.intp]:
     Args:
         keys: the entity's columns, a row for each row, in order of time.
     """
-    entities = keys.reset_index(drop=True).groupby(list(keys.columns), sort=False, dropna=False).ngroup()
+    entities = pd.Series(entity_numbers(keys))
     if entities.nunique() < FEW_ENTITIES:
         own = entities.groupby(entities)
         length = (own.transform("size") ** (1 / 3)).round()

@@ -22,6 +22,6 @@ def _lookup(prediction: Prediction, table: PublicTable) -> LookUp:
         select * from {schema}.{quoted(prediction.name)} where run_id in ({official})
         qualify row_number() over (partition by {keys} order by scored_at desc) = 1
     """
-    hidden = set(prediction.personal) - set(PREDICTION_COLUMNS)
-    columns = tuple(name for name in table.columns if name not in hidden)
+    personal = set(prediction.personal)
+    columns = tuple(name for name in table.columns if name in PREDICTION_COLUMNS or name.lower() not in personal)
     return LookUp(prediction.name, query, prediction.entity, prediction.as_of, columns)

@@ -34,7 +34,7 @@ class Library:
 
     @cached_property
     def personal(self) -> frozenset[str]:
-        """Names of columns that hold personal data in any public model."""
+        """Names of columns that hold personal data in any public model, in lower case."""
         return frozenset(name for model in self.models.values() for name in model.personal)
 
     def model(self, name: str) -> Model:

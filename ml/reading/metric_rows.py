@@ -59,7 +59,7 @@ def _check(metric: Metric, dimensions: list[str], role: Role, personal: frozense
     for name in dimensions:
         if name not in metric.dimensions:
             raise DataError(f"{metric.name} can't be grouped by {name}. {nearest(name, metric.dimensions)}")
-        if _column(name) in personal and not role.personal:
+        if _column(name).lower() in personal and not role.personal:
             raise ForbiddenError(f"{name} is personal: your role may not see it.")
 
 

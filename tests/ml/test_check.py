@@ -101,7 +101,8 @@ def test_personal_data_never_become_features(marked: str, fresh_cellar: Place) -
     declarations = fresh_cellar.directory / "models" / "cellar.yml"
     declarations.write_text(declarations.read_text().replace("  - name: feat_alcohol\n", "", 1))
     (fresh_cellar.directory / folder / "personal.yml").write_text(
-        f"{kind}:\n  - name: {node}\n    columns:\n      - {{name: hue, config: {{meta: {{contains_pii: true}}}}}}\n"
+        # Case does not count in SQL.
+        f"{kind}:\n  - name: {node}\n    columns:\n      - {{name: Hue, config: {{meta: {{contains_pii: true}}}}}}\n"
     )
     result = fresh_cellar.martlet("run", "-s", "alcohol")
     assert result.exit_code == 0, result.output

@@ -79,7 +79,7 @@ def test_features_are_what_their_words_say(clinic: Place) -> None:
     found = bench.frame().set_index(["patient_id", "as_of_date"])
     visits = clinic.sql("from visits").sort_values("visited_at")
     results = clinic.sql(
-        "select patient_id, visited_at, result from labs join visits on labs.visit_id = visits.visit_id::varchar"
+        "select patient_id, visited_at, test, result from labs join visits on labs.visit_id = visits.visit_id::varchar"
     )
     outcomes = clinic.sql("from pop_return where has_returned is not null")
     fee_of = clinic.sql("from doctors").set_index("doctor_id")["fee"]
@@ -100,6 +100,8 @@ def test_features_are_what_their_words_say(clinic: Place) -> None:
         assert same(row["visits_cost_deviation"], past["cost"].std(ddof=0))
         assert same(row["visits_is_insured_mean_ever"], past["is_insured"].mean())
         assert same(row["visits_kind_urgent_share_ever"], (past["kind"] == "urgent").mean() if len(past) else np.nan)
+        urgent = past[past["kind"] == "urgent"]["visited_at"].max()
+        assert same(row["visits_kind_urgent_days_since"], (as_of - urgent) / pd.Timedelta(days=1))
         assert row["visits_kind_kinds"] == past["kind"].nunique()
         assert (row["visits_kind_last"] if len(past) else None) == (past["kind"].iloc[-1] if len(past) else None)
         last = past["visited_at"].max()
@@ -111,6 +113,11 @@ def test_features_are_what_their_words_say(clinic: Place) -> None:
         assert same(row["labs_result_max"], own["result"].max())
         lately = own[own["visited_at"] >= as_of - pd.Timedelta(days=84)]
         assert row["labs_result_sum_84d"] == pytest.approx(lately["result"].sum())
+        sugar = own[own["test"] == "sugar"].dropna()
+        assert same(row["labs_result_sugar_mean_ever"], sugar["result"].mean())
+        assert same(row["labs_result_sugar_min"], sugar["result"].min())
+        latest = sugar[sugar["visited_at"] == sugar["visited_at"].max()]["result"].mean()
+        assert same(row["labs_result_sugar_last"], latest)
         known = outcomes[
             (outcomes["patient_id"] == patient) & (outcomes["as_of_date"] + pd.Timedelta(days=28) <= as_of)
         ]
@@ -233,6 +240,38 @@ def test_decimals_are_added_up_exactly(clinic: Place, kind: str, error: float) -
     ).set_index("patient_id")["cost"]
     assert exact.nunique() > 20
     assert found.reindex(exact.index).tolist() == pytest.approx(exact.tolist(), rel=error, abs=0)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("result + 0", True),
+        # On one scale, whatever the test.
+        ("result % 100", False),
+        # What is normal is the same for all: it only names the test.
+        ("floor(result / 100)", False),
+    ],
+)
+def test_readings_are_told_apart_where_they_are_of_unlike_things(clinic: Place, change: str, told: bool) -> None:
+    clinic.sql(f"update labs set result = {change}")
+    names = {feature.name for feature in Bench(clinic.directory, "pop_return").features}
+    kinds = {"sugar", "sodium", "urea"}
+    assert {one for one in kinds if f"labs_result_{one}_last" in names} == (kinds if told else set())
+
+
+def test_columns_are_the_same_whatever_their_case(clinic: Place) -> None:
+    path = clinic.directory / "models" / "clinic.yml"
+    text = path.read_text()
+    names = ("patient_id", "clinic_id", "visit_id", "full_name", "cost")
+    for name in names:
+        text = text.replace(f"name: {name}", f"name: {name.upper()}").replace(
+            f"field: {name}", f"field: {name.upper()}"
+        )
+    path.write_text(text)
+    clinic.parse()
+    bench = Bench(clinic.directory, "pop_return")
+    assert {"visits_cost_sum_84d", "labs_result_max"} <= {feature.name for feature in bench.features}
+    assert not [feature for feature in bench.features if "full_name" in feature.name]
 
 
 def test_the_graph_is_read_with_its_oddities(clinic: Place) -> None:

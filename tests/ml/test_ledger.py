@@ -28,6 +28,10 @@ def test_changes_of_features_are_named() -> None:
         "'age' changed from number to category",
         "'size' appeared",
     ]
+    many = {f"f{place}": "number" for place in range(40)}
+    *named, rest = signature_changes(many, {})
+    assert named == [f"'f{place}' vanished" for place in range(6)]
+    assert rest == "34 more changes"
 
 
 def test_a_negated_error_is_shown_as_the_error() -> None:

@@ -1,9 +1,23 @@
--- No clock of its own: a result is known with its visit.
+-- No clock of its own: a result is known with its visit. What was measured is said by its test.
+with
+
+taken as (
+
+    select
+        visit_id * 10 + numbers.range as lab_id,
+        cast(visit_id as varchar) as visit_id,
+        hash(visit_id, numbers.range) % 1000 / 10.0 as measured,
+        hash(visit_id, numbers.range, 'missing') % 10 = 0 as is_missing,
+        cast(1 + hash(visit_id, numbers.range, 'test') % 3 as integer) as place
+    from {{ ref('visits') }}
+    cross join range(2) as numbers
+    where hash(visit_id, numbers.range, 'taken') % 3 > 0
+
+)
+
 select
-    visit_id * 10 + numbers.range as lab_id,
-    cast(visit_id as varchar) as visit_id,
-    case when hash(visit_id, numbers.range, 'missing') % 10 > 0 then hash(visit_id, numbers.range) % 1000 / 10.0 end
-        as result
-from {{ ref('visits') }}
-cross join range(2) as numbers
-where hash(visit_id, numbers.range, 'taken') % 3 > 0
+    lab_id,
+    visit_id,
+    ['sugar', 'sodium', 'urea'][place] as test,
+    case when not is_missing then 100 * place + measured end as result
+from taken

@@ -1,0 +1,4 @@
+select distinct
+    siteid as site_id,
+    country
+from '{{ var("data") }}/dm.parquet'
