@@ -1,6 +1,6 @@
 """What features a column of events gives: totals, means, extremes and latest values, shares of its levels."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 from ml.features.feature import Feature, Running, between, inside, known, looked_up, of_all, of_events, unscaled
@@ -32,6 +32,11 @@ def of_measure(view: View, measure: Measure, spans: Spans, many: Running) -> Ite
     if measure.kind != "key" and measure.distinct <= MOST_LEVELS:
         yield latest(view, measure, f"{prefix}_last")
     yield from _shares(view, measure, spans, many)
+
+
+def amount_of(view: View, what: str) -> str:
+    """What is counted or summed up and over which time, the same for all keys; of a single kind nothing is compared."""
+    return "" if view.kind else f"{'outcomes' if view.is_own else view.table.id} {what}"
 
 
 def _shares(view: View, measure: Measure, spans: Spans, many: Running) -> Iterator[Feature]:
@@ -88,15 +93,6 @@ def _amount(measure: Measure) -> tuple[Running, Running]:
     return total, _total(f"n_{name}", as_double(f"count({column})"))
 
 
-def of_reading(view: View, measure: Measure, spans: Spans) -> Iterator[Feature]:
-    """Sums and means over the shortest and the longest window, the latest reading of a kind, extremes."""
-    amount, count = _amount(measure)
-    ends = {window.label: window for window in (spans.windows[0], spans.windows[-1])}
-    yield from _of_windows(view, measure, replace(spans, windows=tuple(ends.values())), amount, count)
-    yield from _of_late(view, measure, amount, count, LATEST[:1])
-    yield from _extremes(view, measure)
-
-
 def _of_number(view: View, measure: Measure, spans: Spans) -> Iterator[Feature]:
     prefix, words = f"{view.name}_{measure.name}", measure.words
     amount, count = _amount(measure)
@@ -106,7 +102,7 @@ def _of_number(view: View, measure: Measure, spans: Spans) -> Iterator[Feature]:
         yield from _mean_of_season(view, spans.season, prefix, words, amount, count)
     elif measure.kind == "number":
         yield from of_season(view, spans.season, f"{prefix}_sum_year_before", f"sum of {words}", amount)
-    yield from _of_late(view, measure, amount, count, LATEST if view.is_near else LATEST[-1:])
+    yield from _of_late(view, measure, amount, count)
     if measure.kind == "number" and view.is_near:
         yield from _extremes(view, measure)
         yield _deviation(view, measure, amount, count)
@@ -120,15 +116,15 @@ def _of_windows(view: View, measure: Measure, spans: Spans, amount: Running, cou
     """Sums and means over each window."""
     prefix, words = f"{view.name}_{measure.name}", measure.words
     for window in spans.windows:
-        if measure.kind in ("number", "reading") and view.is_near and not view.is_own:
+        if measure.kind == "number" and view.is_near and not view.is_own:
             sums = inside(view, amount, window)
             said = f"sum of {words}, {window.words}"
             summed = of_events(view, f"{prefix}_sum_{window.label}", sums, said, [amount], [window])
-            yield replace(summed, amount_of=_amount_of(view, measure, f"sum {window.label}"))
+            yield replace(summed, amount_of=amount_of(view, f"{measure.sql} sum {window.label}"))
         mean = ratio(inside(view, amount, window), inside(view, count, window))
         said = f"mean of {words}, {window.words}"
         meant = of_events(view, f"{prefix}_mean_{window.label}", mean, said, [amount, count], [window])
-        yield replace(meant, amount_of=_amount_of(view, measure, f"mean {window.label}"))
+        yield replace(meant, amount_of=amount_of(view, f"{measure.sql} mean {window.label}"))
 
 
 def _last(measure: Measure, of_several: str) -> Running:
@@ -137,27 +133,19 @@ def _last(measure: Measure, of_several: str) -> Running:
     return Running(short, gathered, f"last_value({identifier(short)} ignore nulls) over so_far")
 
 
-def _amount_of(view: View, measure: Measure, over: str) -> str:
-    """What is summed up and over which time, the same for all keys; readings are compared with no others."""
-    source = "outcomes" if view.is_own else view.table.id
-    return "" if measure.kind == "reading" else f"{source} {measure.sql} {over}"
-
-
-def _of_late(
-    view: View, measure: Measure, amount: Running, count: Running, latest_times: Sequence[int]
-) -> Iterator[Feature]:
+def _of_late(view: View, measure: Measure, amount: Running, count: Running) -> Iterator[Feature]:
     """The latest value, and means over the latest times."""
     name, prefix, words = measure.name, f"{view.name}_{measure.name}", measure.words
     last = _last(measure, "avg")
     yield of_events(view, f"{prefix}_last", looked_up(view, last), f"the latest {words}", [last])
-    for times in latest_times:
+    for times in LATEST[-1:] if not view.is_near else LATEST[:1] if view.kind else LATEST:
         parts = [
             replace(one, name=late, running=f"sum({identifier(late)}) over last_{times}")
             for one, late in ((amount, f"sum{times}_{name}"), (count, f"n{times}_{name}"))
         ]
         mean, said = ratio(*(known(view, one) for one in parts)), f"mean of {words} at the last {times} times"
         meant = of_events(view, f"{prefix}_mean_last_{times}", mean, said, parts)
-        yield replace(meant, amount_of=_amount_of(view, measure, f"mean last {times}"))
+        yield replace(meant, amount_of=amount_of(view, f"{measure.sql} mean last {times}"))
 
 
 def _extremes(view: View, measure: Measure) -> Iterator[Feature]:

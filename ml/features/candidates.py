@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from ml.features.aggregates import of_measure, of_reading, of_season
+from ml.features.aggregates import amount_of, of_measure, of_season
 from ml.features.feature import Feature, Running, inside, looked_up, of_all, of_events, sentence, unique
 from ml.features.graph import SNAPSHOT_COLUMNS, Graph
 from ml.features.layout import as_double, days, ratio
-from ml.features.measures import FEW_LEVELS, Measure, measures
+from ml.features.measures import FEW_LEVELS, measures
 from ml.features.names import identifier
 from ml.features.paths import Parent, Paths, View
 from ml.features.population import Population
@@ -27,21 +27,14 @@ def candidates(
     spans: Mapping[str, Spans],
     known: timedelta,
 ) -> list[Feature]:
-    """All candidates, the simplest first, readings last.
-
-    `spans` are those of each view by its name, `known` is that of outcomes.
-    """
+    """All candidates, the simplest first; `spans` are those of each view by its name, `known` is that of outcomes."""
     found = [*_own(population, graph, values), *_of_as_of(population, known), *_attributes(graph, paths, values)]
-    late: list[Feature] = []
     for view in paths.views:
-        measured = list(measures(population, view, graph, values))
-        told = _of_view(population, view, measured, spans[view.name])
+        told = _of_view(population, view, graph, values, spans[view.name])
         # Of several things together, no order of events is known.
         found += [one for one in told if not view.links or all(column.together for column in one.needs)]
-        for measure in measured:
-            late += of_reading(view, measure, spans[view.name]) if measure.kind == "reading" else ()
     taken = {*population.columns}
-    return [unique(feature, taken) for feature in (*found, *late)[:MOST]]
+    return [unique(feature, taken) for feature in found[:MOST]]
 
 
 def _own(population: Population, graph: Graph, values: Values) -> Iterator[Feature]:
@@ -112,22 +105,25 @@ def attributes(parent: Parent) -> list[str]:
     return [column.name for column in usable if column.name in table.timeless]
 
 
-def _of_view(population: Population, view: View, measured: Sequence[Measure], spans: Spans) -> Iterator[Feature]:
+def _of_view(population: Population, view: View, graph: Graph, values: Values, spans: Spans) -> Iterator[Feature]:
     many = Running("n", as_double("count(*)"), "sum(n) over so_far")
     what = "earlier outcomes" if view.is_own else f"rows of {view.table.name}"
-    if not view.is_near:
+    if view.kind:
+        what = f"{what} {view.kind.words}"
+    if view.kind or not view.is_near:
         few = {window.label: window for window in (spans.windows[0], spans.windows[-1])}
-        spans = replace(spans, windows=tuple(few.values()))
+        spans = replace(spans, windows=tuple(few.values()), season=None)
     for window in spans.windows:
         name, words = f"{view.name}_{window.label}", f"{what}, {window.words}"
         counted = of_events(view, name, inside(view, many, window), words, [many], [window])
-        yield replace(counted, amount_of=f"{view.table.id} n {window.label}")
+        yield replace(counted, amount_of=amount_of(view, f"n {window.label}"))
     if not view.is_own:
         yield from of_season(view, spans.season, f"{view.name}_year_before", what, many)
         yield from _rhythm(view, what)
-        yield from _trend(view, what, spans.windows, many)
-    for measure in measured:
-        yield from of_measure(view, measure, spans, many) if measure.kind != "reading" else ()
+        if not view.kind:
+            yield from _trend(view, what, spans.windows, many)
+    for measure in measures(population, view, graph, values):
+        yield from of_measure(view, measure, spans, many)
 
 
 def _trend(view: View, what: str, windows: Sequence[Window], many: Running) -> Iterator[Feature]:
@@ -157,7 +153,7 @@ def _rhythm(view: View, what: str) -> Iterator[Feature]:
         f"days from the last of the {what} to the as-of",
         [],
     )
-    if not view.is_near:
+    if view.kind or not view.is_near:
         return
     yield of_events(
         view,

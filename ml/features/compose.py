@@ -83,7 +83,8 @@ def compose(
             f"{population.model}: nothing can be told of its rows: no foreign key (`relationships` test) leads from "
             "it to another table. Declare one, such as from its entity to the table of entities."
         )
-    progress(0.05, f"{len(proposed.features)} candidates in {len(proposed.paths.views)} event relations")
+    relations = sum(view.kind is None for view in proposed.paths.views)
+    progress(0.05, f"{len(proposed.features)} candidates in {relations} event relations")
     sample = Sample(proposed, warehouse, min(ROWS, max(2_000, CELLS // len(proposed.features))))
     frame, usable = sample.frame(
         started + seconds * 0.5, lambda share: progress(0.05 + 0.3 * share, "computing candidates")

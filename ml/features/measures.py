@@ -5,11 +5,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ml.features.graph import SNAPSHOT_COLUMNS, Graph, Table
-from ml.features.layout import as_double, case
-from ml.features.names import identifier, identifier_part
-from ml.features.paths import View
+from ml.features.layout import as_double
+from ml.features.names import identifier
+from ml.features.paths import EventColumn, View
 from ml.features.population import Population
-from ml.features.readings import Kinds, kinds_of
 from ml.features.values import MOST_LEVELS, MOSTLY, Values
 from ml.warehouse import Column
 
@@ -29,7 +28,7 @@ CODED = 0.5  # share of the rows that the levels counted apart have, where numbe
 class Measure:
     """A column of events, or of a parent of theirs.
 
-    Its kind is number, reading (a number of events of one kind), flag (a boolean as 0 and 1), length (of a text: its
+    Its kind is number, flag (a boolean as 0 and 1), length (of a text: its
     sum would tell of how many there are), category, many (a category whose levels are too many to count all apart),
     text (whose words are read), or key.
     A decimal times its `scale` is a whole number.
@@ -59,10 +58,15 @@ def _found(population: Population, view: View, graph: Graph, values: Values) -> 
     if view.is_own:
         yield from _outcome(population, graph, values)
         return
+    if view.kind:
+        for name in view.kind.numbers:
+            column, distinct = view.table.columns[name], values.distinct(view.table, name)
+            words = f"{name} of {view.table.name} {view.kind.words}"
+            found = Measure(name, EventColumn("events", name).sql, "key", (), distinct, words)
+            yield _of_kind(found, "number", view.table, column, values)
+        return
     held = {column.name for column in view.columns if column.alias == "events"} | {view.table.clock or ""}
-    # Of several things together, the latest reading is not known.
-    apart = view.is_near and view.is_of_entity and not view.links
-    yield from _measures_of(view.table, "events", held, graph, values, _most(view), view.is_near, has_kinds=apart)
+    yield from _measures_of(view.table, "events", held, graph, values, _most(view), has_texts=view.is_near)
     # What the key's own events are is told by a view of theirs.
     parents = [parent for parent in view.parents if parent.alias != view.columns[0].alias]
     for parent in parents if view.is_near else ():
@@ -102,12 +106,9 @@ def _measures_of(
     values: Values,
     most: Mapping[str, int],
     has_texts: bool = False,
-    has_kinds: bool = False,
 ) -> Iterator[Measure]:
-    keys = {column for key in graph.parents(table.id) for column in key.columns}
-    keys |= {column for key in graph.children(table.id) for column in key.parent_columns}
+    keys = graph.keys_of(table.id)
     left, passed = dict(most), {*held, *table.personal, *SNAPSHOT_COLUMNS}
-    unlike = kinds_of(table, passed, keys | table.identifiers, values) if has_kinds else {}
     for column in _few_levels_first(table, values):
         name = column.name
         is_calendar = name not in keys and name in values.calendar(table)
@@ -129,27 +130,12 @@ def _measures_of(
         if distinct > 1 and left[budget]:
             left[budget] -= 1
             yield measure
-            if name in unlike:
-                yield from _readings(measure, unlike[name], alias)
             if measure.kind == "number" and not is_parents and left["boolean"] and values.is_often_null(table, name):
                 left["boolean"] -= 1
                 is_known, words = as_double(f"{sql} is not null"), f"whether {found.words} is known"
                 yield replace(found, kind="flag", name=f"{found.name}_known", sql=is_known, words=words, distinct=2)
             if has_texts and measure.kind == "length" and values.has_words(table, name):
                 yield replace(found, kind="text", name=f"{found.name}_text", sql=f"left({sql}, {BEGINNING})")
-
-
-def _readings(number: Measure, kinds: Kinds, alias: str) -> Iterator[Measure]:
-    """A number of the events of each kind."""
-    kind = f"{identifier(alias)}.{identifier(kinds.column)}"
-    for level in kinds.levels:
-        yield replace(
-            number,
-            kind="reading",
-            name=f"{number.name}_{identifier_part(level)}",
-            sql=case(f"{kind} = {kinds.literal(level)}", number.sql),
-            words=f"{number.words} where {kinds.column} = '{level}'",
-        )
 
 
 def _few_levels_first(table: Table, values: Values) -> list[Column]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ml.features.graph import Table
 from ml.features.keys import ForeignKey
-from ml.features.names import identifier
+from ml.features.names import identifier, literal
 
 if TYPE_CHECKING:
     from ml.features.measures import Measure
@@ -85,6 +85,39 @@ class Links:
 
 
 @dataclass(frozen=True)
+class Kind:
+    """One of the unlike things that numbers of events are of.
+
+    Attributes:
+        column: of the events, that says what they are of.
+        level: that it holds.
+        name: what it is called in the table that the column leads to; empty if nothing says so.
+        is_number: whether the column holds numbers.
+        numbers: the columns that are of unlike things.
+        of: the name of the view of all kinds.
+    """
+
+    column: str
+    level: str
+    name: str
+    is_number: bool
+    numbers: tuple[str, ...]
+    of: str
+
+    @property
+    def condition(self) -> str:
+        """Which events are of it, in SQL."""
+        level = self.level if self.is_number else literal(self.level)
+        return f"{EventColumn('events', self.column).sql} = {level}"
+
+    @property
+    def words(self) -> str:
+        """Which events are of it."""
+        name = f" ({self.name})" if self.name else ""
+        return f"where {self.column} = '{self.level}'{name}"
+
+
+@dataclass(frozen=True)
 class View:
     """Events of a table, by a key that the population knows.
 
@@ -101,6 +134,7 @@ class View:
         is_own: the population's own past outcomes.
         numbers: how many of its columns are measured, at most, if they hold numbers.
         links: lead from the anchor's key to the things whose events they are; None if the events hold that key.
+        kind: of which its events are; None if they are of all.
     """
 
     name: str
@@ -115,6 +149,7 @@ class View:
     is_own: bool = False
     numbers: int = FEWEST_NUMBERS
     links: Links | None = None
+    kind: Kind | None = None
 
     @property
     def steps(self) -> str:
@@ -160,8 +195,12 @@ class Paths:
     notes: list[str] = field(default_factory=list)
 
     def add(self, view: View) -> None:
-        """Add a view under a name of its own; where there are `VIEWS`, a near one replaces the last that is not."""
-        if sum(not one.is_own for one in self.views) >= VIEWS and not view.is_own:
+        """Add a view under a name of its own; where there are `VIEWS`, a near one replaces the last that is not.
+
+        Outcomes and kinds don't count.
+        """
+        counted = sum(not one.is_own and one.kind is None for one in self.views)
+        if counted >= VIEWS and not view.is_own and view.kind is None:
             far = [place for place, one in enumerate(self.views) if not one.is_near]
             if not far or not view.is_near:
                 return

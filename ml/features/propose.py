@@ -14,6 +14,7 @@ from ml.features.links import follow_links, follow_outcomes
 from ml.features.paths import Paths
 from ml.features.population import Population, read_population
 from ml.features.query import Writer
+from ml.features.readings import follow_kinds
 from ml.features.relations import Relations
 from ml.features.spans import history, spans_of
 from ml.features.values import Values
@@ -60,6 +61,8 @@ def propose(name: str, manifest: Manifest, warehouse: Warehouse) -> Proposed:
     follow_links(population, graph, paths, values)
     most, known = ahead.most if ahead else timedelta(0), history(population, warehouse)
     spans = {view.name: spans_of(view, population, warehouse, known, most) for view in paths.views}
+    follow_kinds(paths, graph, values)
+    spans |= {view.name: spans[view.kind.of] for view in paths.views if view.kind}
     found = candidates(population, graph, paths, values, spans, known)
     if ahead:
         taken = {*population.columns, *(feature.name for feature in found)}

@@ -16,6 +16,8 @@ from ml.features.query import Writer
 from ml.warehouse import Warehouse
 
 LEAST_ROWS = 100
+CELLS = 250_000_000  # events of the entities that are asked for, times features: a minute and 8 GB
+LEAST_ENTITIES = 200
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,11 @@ class Sample:
         """
         found: dict[str, list[Feature]] = {"": []}
         for feature in self.proposed.features:
-            found.setdefault(feature.view.name if feature.view else "", []).append(feature)
+            view = feature.view
+            # Kinds have few events each: all of a table are computed at once.
+            found.setdefault(f"kinds {view.kind.of}" if view and view.kind else view.name if view else "", []).append(
+                feature
+            )
         return sorted(found.values(), key=self._cost)
 
     def _cost(self, features: Sequence[Feature]) -> int:
@@ -86,10 +92,22 @@ class Sample:
         return {name: column.type.lower() for name, column in columns.items()}
 
     def _writer(self, closed: int) -> Writer:
-        quote, population = self.warehouse.quote, self.population
-        some = self.warehouse.one_in(round(closed / self.rows), population.keys)
+        quote, population, one_in = self.warehouse.quote, self.population, self._entities(closed)
+        some = self.warehouse.one_in(round(closed / one_in / self.rows), population.keys)
+        if one_in > 1:
+            some = f"{self.warehouse.one_in(one_in, population.entity)} and {some}"
         wanted = f"select * from population where {quote(population.target)} is not null and {some}"
         return self.proposed.writer(lambda table: table.relation, wanted)
+
+    def _entities(self, closed: int) -> int:
+        """Of how many entities one is asked for: of more than one where entities have very many events."""
+        values, start = self.proposed.values, self.proposed.graph.tables[self.population.node["unique_id"]]
+        entities = max(values.distinct(start, name) for name in self.population.entity)
+        each = closed / max(entities, 1)
+        asked = 1 - (1 - min(1.0, self.rows / closed)) ** each
+        own = [one.view for one in self.proposed.features if one.view and one.view.is_of_entity and not one.view.kind]
+        cells = sum(values.rows(view.table) for view in own)
+        return max(1, min(int(asked * cells / CELLS), entities // LEAST_ENTITIES))
 
     def _count(self) -> int:
         target = self.warehouse.quote(self.population.target)

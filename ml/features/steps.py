@@ -115,6 +115,8 @@ class Steps:
                 conditions.append(f"{moment} >= {self.relations.moment(parent.table, parent.alias)}")
             sources.append(join(f"left join {self.relations.aliased(parent)}", conditions))
         present = [f"{column} is not null" for column in [*columns, *(clock.sql for clock in view.clocks)]]
+        if view.kind:
+            present.append(view.kind.condition)
         if self.is_of_some and view.links:
             present.append(f"{columns[0]} in (select links.thing_ from {view.steps}_links as links)")
         elif self.is_of_some:

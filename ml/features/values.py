@@ -1,12 +1,13 @@
 """What the columns of tables hold: looked up once each."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from ml.features.graph import Table
+from ml.features.names import literal
 from ml.learning.words import LOOKED_AT, are_texts
 from ml.warehouse import Warehouse
 from ml.warehouse.ansi import some_of
@@ -84,6 +85,15 @@ class Values:
                 (str(level), count / rows) for level, count in zip(found["level"], found["rows"], strict=True)
             ]
         return self._levels[where]
+
+    def names(self, table: Table, key: str, text: str, wanted: Collection[str]) -> dict[str, str]:
+        """What rows are called by a text, by the values of their key that are wanted."""
+        known, name = self.warehouse.quote(key), self.warehouse.quote(text)
+        found = self.warehouse.query(
+            f"select distinct cast({known} as varchar) as level, cast({name} as varchar) as name from {table.relation} "
+            f"where cast({known} as varchar) in ({', '.join(map(literal, wanted))}) and {name} not like '%{{%'"
+        )
+        return dict(zip(found["level"], found["name"], strict=True))
 
     def calendar(self, table: Table) -> frozenset[str]:
         """The numbers that tell when an event was and nothing else: its year, or what is counted up."""

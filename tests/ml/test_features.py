@@ -79,7 +79,8 @@ def test_features_are_what_their_words_say(clinic: Place) -> None:
     found = bench.frame().set_index(["patient_id", "as_of_date"])
     visits = clinic.sql("from visits").sort_values("visited_at")
     results = clinic.sql(
-        "select patient_id, visited_at, test, result from labs join visits on labs.visit_id = visits.visit_id::varchar"
+        "select patient_id, visited_at, test_id, result "
+        "from labs join visits on labs.visit_id = visits.visit_id::varchar"
     )
     outcomes = clinic.sql("from pop_return where has_returned is not null")
     fee_of = clinic.sql("from doctors").set_index("doctor_id")["fee"]
@@ -113,11 +114,14 @@ def test_features_are_what_their_words_say(clinic: Place) -> None:
         assert same(row["labs_result_max"], own["result"].max())
         lately = own[own["visited_at"] >= as_of - pd.Timedelta(days=84)]
         assert row["labs_result_sum_84d"] == pytest.approx(lately["result"].sum())
-        sugar = own[own["test"] == "sugar"].dropna()
-        assert same(row["labs_result_sugar_mean_ever"], sugar["result"].mean())
-        assert same(row["labs_result_sugar_min"], sugar["result"].min())
+        sugar = own[own["test_id"] == 1].dropna()
+        assert same(row["labs_sugar_result_mean_ever"], sugar["result"].mean())
+        assert same(row["labs_sugar_result_min"], sugar["result"].min())
+        taken = own[own["test_id"] == 1]
+        assert row["labs_sugar_ever"] == len(taken)
+        assert same(row["labs_sugar_days_since_last"], (as_of - taken["visited_at"].max()) / pd.Timedelta(days=1))
         latest = sugar[sugar["visited_at"] == sugar["visited_at"].max()]["result"].mean()
-        assert same(row["labs_result_sugar_last"], latest)
+        assert same(row["labs_sugar_result_last"], latest)
         known = outcomes[
             (outcomes["patient_id"] == patient) & (outcomes["as_of_date"] + pd.Timedelta(days=28) <= as_of)
         ]
@@ -256,7 +260,15 @@ def test_readings_are_told_apart_where_they_are_of_unlike_things(clinic: Place, 
     clinic.sql(f"update labs set result = {change}")
     names = {feature.name for feature in Bench(clinic.directory, "pop_return").features}
     kinds = {"sugar", "sodium", "urea"}
-    assert {one for one in kinds if f"labs_result_{one}_last" in names} == (kinds if told else set())
+    assert {one for one in kinds if f"labs_{one}_result_last" in names} == (kinds if told else set())
+
+
+def test_kinds_of_readings_are_called_by_their_names(clinic: Place) -> None:
+    told = {feature.name: feature.description for feature in Bench(clinic.directory, "pop_return").features}
+    assert told["labs_sugar_result_last"] == "The latest result of labs where test_id = '1' (sugar)."
+    clinic.sql("alter table labs alter test_id type varchar using (['salt', 'it''s', 'urea'])[test_id]")
+    told = {feature.name: feature.description for feature in Bench(clinic.directory, "pop_return").features}
+    assert told["labs_it_s_result_last"] == "The latest result of labs where test_id = 'it's'."
 
 
 def test_columns_are_the_same_whatever_their_case(clinic: Place) -> None:
@@ -579,3 +591,18 @@ def test_what_takes_long_to_compute_comes_last_but_for_the_entitys_own(clinic: P
     assert own == sorted(own, reverse=True)
     assert costs[sum(own) :] == sorted(costs[sum(own) :])
     assert len(costs) > sum(own) + 2
+
+
+def test_of_entities_with_very_many_events_some_are_asked_for(clinic: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = open_project(Options(project_dir=str(clinic.directory)))
+    closed = clinic.sql("select patient_id, count(has_returned) as rows from pop_return group by 1")
+    with opened(project, 0.0, read_only=True) as warehouse:
+        sampled = Sample(propose("pop_return", project.manifest, warehouse), warehouse, 10_000)
+        everybody, _ = sampled.frame(0.0, lambda _: None)
+        monkeypatch.setattr("ml.features.sample.CELLS", 1)
+        monkeypatch.setattr("ml.features.sample.LEAST_ENTITIES", 20)
+        some, _ = sampled.frame(0.0, lambda _: None)
+    assert len(everybody) == closed["rows"].sum()
+    assert 5 <= some["patient_id"].nunique() <= 45
+    counts = some.groupby("patient_id").size()
+    assert counts.tolist() == closed.set_index("patient_id")["rows"].loc[counts.index].tolist()

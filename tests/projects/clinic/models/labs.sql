@@ -8,7 +8,7 @@ taken as (
         cast(visit_id as varchar) as visit_id,
         hash(visit_id, numbers.range) % 1000 / 10.0 as measured,
         hash(visit_id, numbers.range, 'missing') % 10 = 0 as is_missing,
-        cast(1 + hash(visit_id, numbers.range, 'test') % 3 as integer) as place
+        cast(1 + hash(visit_id, numbers.range, 'test') % 3 as integer) as test_id
     from {{ ref('visits') }}
     cross join range(2) as numbers
     where hash(visit_id, numbers.range, 'taken') % 3 > 0
@@ -18,6 +18,6 @@ taken as (
 select
     lab_id,
     visit_id,
-    ['sugar', 'sodium', 'urea'][place] as test,
-    case when not is_missing then 100 * place + measured end as result
+    test_id,
+    case when not is_missing then 100 * test_id + measured end as result
 from taken
