@@ -1,5 +1,6 @@
 """Numbers that are of unlike things: a table of readings, each with the name of what was read."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ CLOSE = 0.02  # of that share, by which one column is no better than another bef
 MOST = 48  # kinds of one table
 COVERED = 0.3  # share of the rows that the kinds told apart have: of prices by product they have less
 LEAST_SHARE = 0.005  # of the rows that a kind has
+NUMBER, NO_BRACES = re.compile(r"-?[0-9]+(\.[0-9]+)?"), re.compile(r"[^{]*")
 NAMING = 0.5  # share of a table's rows that have a text of their own, which can name them
 
 
@@ -39,7 +41,7 @@ def _unlike(view: View, graph: Graph, values: Values) -> dict[str, str]:
     levels = [
         column.name
         for column in columns
-        if (column.kind == "category" or column.name in keys)
+        if (column.kind == "category" or (column.kind == "number" and column.name in keys))
         and not ORDERING.fullmatch(column.name)
         and 1 < values.distinct(table, column.name) <= MOST_TEXTS
     ]
@@ -56,9 +58,10 @@ def _unlike(view: View, graph: Graph, values: Values) -> dict[str, str]:
 
 def _levels(table: Table, column: str, most: int, graph: Graph, values: Values) -> Mapping[str, str]:
     """The most frequent levels, each with what it is called elsewhere, if it is; dbt would render braces."""
-    frequent = [level for level, share in values.levels(table, column) if share >= LEAST_SHARE and "{" not in level]
-    names = _names(table, column, frequent[:most], graph, values)
-    return {level: names.get(level, "") for level in frequent[:most]}
+    plain = NUMBER if table.columns[column].kind == "number" else NO_BRACES
+    levels = [level for level, share in values.levels(table, column) if share >= LEAST_SHARE and plain.fullmatch(level)]
+    names = _names(table, column, levels[:most], graph, values)
+    return {level: names.get(level, "") for level in levels[:most]}
 
 
 def _names(table: Table, column: str, levels: Collection[str], graph: Graph, values: Values) -> dict[str, str]:
