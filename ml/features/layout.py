@@ -41,6 +41,11 @@ def case(condition: str, value: str) -> str:
     return short if _fits(short) else f"case{FURTHER}when {condition}{FURTHER}    then {value}\nend"
 
 
+def is_one_of(sql: str, values: Sequence[str]) -> str:
+    """Whether it is one of some values, in a filter; many stand on lines of their own."""
+    return call(f"{sql} in ", *values).replace("\n", FURTHER)
+
+
 def difference(one: str, other: str) -> str:
     """What one is more than another, in brackets."""
     short = f"({one} - {other})"

@@ -46,7 +46,7 @@ class Measure:
 def measures(population: Population, view: View, graph: Graph, values: Values) -> Iterator[Measure]:
     """The columns of a view's events that features are made of, each under a name of its own."""
     # Case does not count in SQL.
-    taken = {"at_", *(f"key_{place}" for place, _ in enumerate(view.columns, 1))}
+    taken = {"at_", "kind_", *(f"key_{place}" for place, _ in enumerate(view.columns, 1))}
     for measure in _found(population, view, graph, values):
         while measure.name.lower() in taken:
             measure = replace(measure, name=f"{measure.name}_")

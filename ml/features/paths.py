@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ml.features.graph import Table
 from ml.features.keys import ForeignKey
-from ml.features.names import identifier, literal
+from ml.features.names import identifier, identifier_part, literal
 
 if TYPE_CHECKING:
     from ml.features.measures import Measure
@@ -105,10 +105,9 @@ class Kind:
     of: str
 
     @property
-    def condition(self) -> str:
-        """Which events are of it, in SQL."""
-        level = self.level if self.is_number else literal(self.level)
-        return f"{EventColumn('events', self.column).sql} = {level}"
+    def literal(self) -> str:
+        """The level as SQL."""
+        return self.level if self.is_number else literal(self.level)
 
     @property
     def words(self) -> str:
@@ -154,7 +153,12 @@ class View:
     @property
     def steps(self) -> str:
         """How the names of its steps in a query begin."""
-        return "".join(letter if letter.isalnum() and letter.isascii() else "_" for letter in self.name.lower())
+        return _plain(self.name)
+
+    @property
+    def gathered(self) -> str:
+        """How the names of those begin that gather its events: of a kind, together with all others."""
+        return f"{_plain(self.kind.of)}_each_{identifier_part(self.kind.column)}" if self.kind else self.steps
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -206,6 +210,10 @@ class Paths:
                 return
             del self.views[far[-1]]
         self.views.append(_with_own_name(view, {one.steps for one in self.views}))
+
+
+def _plain(name: str) -> str:
+    return "".join(letter if letter.isalnum() and letter.isascii() else "_" for letter in name.lower())
 
 
 def between(table: Table, key: ForeignKey) -> Parent:

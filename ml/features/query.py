@@ -37,8 +37,9 @@ class Writer:
         first, parts = _views(keys), [*keys, *parts]
         views, of_views = _views(parts), self._of_views
         steps = [*self._imports(views, parts), *self._told(), self._keyed(views, parts)]
-        for place, view in enumerate(views, 1):
-            steps += of_views.of(view, _features_of(view, parts))
+        for place, alike in enumerate(_gathered(views), 1):
+            steps += of_views.gathered(alike, [one for view in alike for one in _features_of(view, parts)])
+            steps += [of_views.looked_up(view, _features_of(view, parts)) for view in alike]
             if place == len(first):
                 steps.append(("reached", self._reached(keys)))
         steps.append(("features", self._joined(told, features, kept)))
@@ -136,6 +137,14 @@ class Writer:
 def _views(features: Iterable[Feature]) -> list[View]:
     """The events that features are made of, once each."""
     return list({feature.view.name: feature.view for feature in features if feature.view}.values())
+
+
+def _gathered(views: Iterable[View]) -> list[list[View]]:
+    """Views whose events are gathered together: kinds of the same table."""
+    found: dict[str, list[View]] = {}
+    for view in views:
+        found.setdefault(view.gathered, []).append(view)
+    return list(found.values())
 
 
 def _used(views: Iterable[View], features: Iterable[Feature]) -> set[str]:

@@ -23,7 +23,7 @@ def follow_kinds(paths: Paths, graph: Graph, values: Values) -> None:
     # Of several things together, the latest reading is not known.
     for view in [one for one in paths.views if one.is_near and one.is_of_entity and one.links is None]:
         unlike = _unlike(view, graph, values)
-        for column in dict.fromkeys(unlike.values()):
+        for column in {identifier_part(column): column for column in unlike.values()}.values():
             numbers = tuple(number for number, kind in unlike.items() if kind == column)
             for level, name in _levels(view.table, column, MOST // len({*unlike.values()}), graph, values).items():
                 is_number = view.table.columns[column].kind == "number"

@@ -62,7 +62,8 @@ class Relations:
 
     @cached_property
     def _steps(self) -> frozenset[str]:
-        return frozenset(f"{view.steps}{ending}" for view in self.paths.views for ending in ENDINGS)
+        names = {name for view in self.paths.views for name in (view.steps, view.gathered)}
+        return frozenset(f"{name}{ending}" for name in names for ending in ENDINGS)
 
     def aliased(self, parent: Parent) -> str:
         """A parent's table under its alias."""

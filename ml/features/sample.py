@@ -10,7 +10,6 @@ import pandas as pd
 from ml.errors import DataError
 from ml.features.feature import Feature
 from ml.features.judge import Array, learnable
-from ml.features.paths import View
 from ml.features.population import Population
 from ml.features.propose import Proposed
 from ml.features.query import Writer
@@ -59,9 +58,9 @@ class Sample:
 
         A view that takes long is not computed before others that have time as well.
         """
-        found: dict[tuple[str, bool], list[Feature]] = {_group(None): []}
+        found: dict[str, list[Feature]] = {"": []}
         for feature in self.proposed.features:
-            found.setdefault(_group(feature.view), []).append(feature)
+            found.setdefault(feature.view.gathered if feature.view else "", []).append(feature)
         return sorted(found.values(), key=self._cost)
 
     def _cost(self, features: Sequence[Feature]) -> int:
@@ -113,13 +112,6 @@ class Sample:
     def _ordered(self, sql: str) -> str:
         keys = ", ".join(self.warehouse.quote(key) for key in self.population.keys)
         return f"{sql} order by {keys}"
-
-
-def _group(view: View | None) -> tuple[str, bool]:
-    """What is computed together; of kinds, which have few events each, all of a table."""
-    if view is None:
-        return "", False
-    return (view.kind.of, True) if view.kind else (view.name, False)
 
 
 def _slim(frame: pd.DataFrame, features: Sequence[Feature]) -> pd.DataFrame:

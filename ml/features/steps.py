@@ -5,15 +5,16 @@ from dataclasses import dataclass
 
 from ml.features.feature import Feature, Running
 from ml.features.graph import Table
-from ml.features.layout import as_named, call, join, select, where
+from ml.features.layout import as_named, call, is_one_of, join, select, where
 from ml.features.measures import measures
 from ml.features.names import identifier
 from ml.features.paths import EventColumn, Links, Parent, View
 from ml.features.relations import AS_OF, Relations, at_end
 from ml.features.running import overall_totals, running_steps
 from ml.features.values import Values
-from ml.features.windows import Window
 from ml.warehouse import Column
+
+KIND = "kind_"  # the column of events that says what they are of
 
 
 @dataclass(frozen=True)
@@ -30,25 +31,22 @@ class Steps:
     values: Values
     is_of_some: bool
 
-    def of(self, view: View, features: Sequence[Feature]) -> list[tuple[str, str]]:
-        """The names and texts of the steps that compute features of a view."""
-        needs = _needs(features)
-        windows = list({one.label: one for feature in features for one in feature.windows}.values())
+    def gathered(self, views: Sequence[View], features: Sequence[Feature]) -> list[tuple[str, str]]:
+        """The names and texts of the steps that gather the events of a view, or of several kinds, for some features."""
+        view, needs = views[0], _needs(features)
         overall = list({one.name: one for feature in features for one in feature.overall}.values())
-        name = view.steps
-        keys = _keys(view)
-        events = self._own_events(view, keys, needs) if view.is_own else self._events(view, keys, needs)
+        name, keys = view.gathered, _keys(view)
+        events = self._own_events(view, keys, needs) if view.is_own else self._events(views, keys, needs)
         return [
             *([(f"{name}_links", self._links(view, view.links))] if view.links else []),
             (f"{name}_events", events),
-            *running_steps(name, keys, needs),
+            *running_steps(name, [*keys, KIND] if view.kind else keys, needs),
             *([(f"{name}_overall", overall_totals(name, overall))] if overall else []),
-            (f"{name}_features", self._looked_up(view, features, windows, keys)),
         ]
 
     def parents(self, view: View, features: Iterable[Feature]) -> list[Parent]:
         """The parents of events that features of a view read."""
-        text = self._events(view, _keys(view), _needs(features))
+        text = self._events([view], _keys(view), _needs(features))
         return [parent for parent in view.parents if f"left join {self.relations.aliased(parent)}\n" in text]
 
     def _links(self, view: View, links: Links) -> str:
@@ -98,11 +96,13 @@ class Steps:
             if _reads(text, identifier(one.name)):
                 yield as_named(one.sql, one.name)
 
-    def _events(self, view: View, keys: Sequence[str], needs: Sequence[Running]) -> str:
+    def _events(self, views: Sequence[View], keys: Sequence[str], needs: Sequence[Running]) -> str:
+        view, kinds = views[0], [one.kind for one in views if one.kind]
         pairs = zip(view.columns, self._wanted(view), strict=True)
         columns = [_cast(own.sql, view.tables[own.alias].columns[own.name], wanted) for own, wanted in pairs]
         moment = self._latest(view.clocks, view.tables)
         lines = [as_named(column, key) for column, key in zip(columns, keys, strict=True)]
+        lines += [as_named(EventColumn("events", kinds[0].column).sql, KIND)] if kinds else []
         lines += [as_named(moment, "at_"), *self._measured(view, needs)]
         sources = [f"from {self.relations.name(view.table)} as events"]
         read = "\n".join(lines)
@@ -115,8 +115,8 @@ class Steps:
                 conditions.append(f"{moment} >= {self.relations.moment(parent.table, parent.alias)}")
             sources.append(join(f"left join {self.relations.aliased(parent)}", conditions))
         present = [f"{column} is not null" for column in [*columns, *(clock.sql for clock in view.clocks)]]
-        if view.kind:
-            present.append(view.kind.condition)
+        if kinds:
+            present.append(is_one_of(EventColumn("events", kinds[0].column).sql, [kind.literal for kind in kinds]))
         if self.is_of_some and view.links:
             present.append(f"{columns[0]} in (select links.thing_ from {view.steps}_links as links)")
         elif self.is_of_some:
@@ -134,25 +134,27 @@ class Steps:
             return [view.links.table.columns[view.links.thing]]
         return [self.relations.anchor_column(view.anchor, name) for name in view.anchor.columns]
 
-    def _looked_up(
-        self, view: View, features: Sequence[Feature], windows: Sequence[Window], keys: Sequence[str]
-    ) -> str:
-        name = view.steps
+    def looked_up(self, view: View, features: Sequence[Feature]) -> tuple[str, str]:
+        """The name and text of the step that looks up what features tell of a view, for each row."""
+        name, keys = view.gathered, _keys(view)
+        windows = {one.label: one for feature in features for one in feature.windows}.values()
         lines = [*self.relations.keys, *(as_named(feature.expression, feature.name) for feature in features)]
         held = ["links.thing_"] if view.links else [f"keyed.{identifier(one)}" for one in view.anchor.columns]
-        same = [f"{one} = {{}}.{key}" for one, key in zip(held, keys, strict=True)]
+        same = list(zip(held, keys, strict=True))
         joins, known = [], self.relations.known
         if view.links:
             conditions = [*_same_entity(view, "keyed"), f"{known} > links.known_"]
             joins.append(join(f"left join {name}_links as links", conditions))
         moments = {one.alias: f"{AS_OF if one.is_of_as_of else known} - {one.sql}" for one in windows}
         for alias, moment in {**moments, "now_": known}.items():
-            conditions = [*(one.format(alias) for one in same), f"{moment} > {alias}.at_"]
+            conditions = [f"{one} = {alias}.{key}" for one, key in same]
+            conditions += [f"{alias}.{KIND} = {view.kind.literal}"] if view.kind else []
+            conditions.append(f"{moment} > {alias}.at_")
             joins.append(join(f"asof left join {name}_running as {alias}", conditions))
         if any(feature.overall for feature in features):
             joins.append(join(f"asof left join {name}_overall as overall_", [f"{known} > overall_.at_"]))
         grouped = [f"group by {', '.join((*self.relations.keys, known))}"] if view.links else []
-        return "\n".join([select(lines), rows_of(view), *joins, *grouped])
+        return f"{view.steps}_features", "\n".join([select(lines), rows_of(view), *joins, *grouped])
 
 
 def rows_of(view: View) -> str:
