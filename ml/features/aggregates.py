@@ -138,7 +138,8 @@ def _of_late(view: View, measure: Measure, amount: Running, count: Running) -> I
     name, prefix, words = measure.name, f"{view.name}_{measure.name}", measure.words
     last = _last(measure, "avg")
     yield of_events(view, f"{prefix}_last", looked_up(view, last), f"the latest {words}", [last])
-    for times in LATEST[-1:] if not view.is_near else LATEST[:1] if view.kind else LATEST:
+    few = LATEST[:1] if view.kind else LATEST[-1:]
+    for times in LATEST if view.is_near and not view.kind else few:
         parts = [
             replace(one, name=late, running=f"sum({identifier(late)}) over last_{times}")
             for one, late in ((amount, f"sum{times}_{name}"), (count, f"n{times}_{name}"))

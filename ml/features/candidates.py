@@ -120,8 +120,7 @@ def _of_view(population: Population, view: View, graph: Graph, values: Values, s
     if not view.is_own:
         yield from of_season(view, spans.season, f"{view.name}_year_before", what, many)
         yield from _rhythm(view, what)
-        if not view.kind:
-            yield from _trend(view, what, spans.windows, many)
+        yield from _trend(view, what, spans.windows, many)
     for measure in measures(population, view, graph, values):
         yield from of_measure(view, measure, spans, many)
 
@@ -129,7 +128,7 @@ def _of_view(population: Population, view: View, graph: Graph, values: Values, s
 def _trend(view: View, what: str, windows: Sequence[Window], many: Running) -> Iterator[Feature]:
     """How often events come of late, beside how often they came before."""
     spans = [window for window in windows if window.sql]
-    if len(spans) < 2:
+    if view.kind or len(spans) < 2:
         return
     shortest, longest = spans[0], spans[-1]
     times = f"{longest.seconds / shortest.seconds:.6g}"

@@ -7,9 +7,8 @@ from dataclasses import replace
 from ml.features.graph import SNAPSHOT_COLUMNS, Graph, Table
 from ml.features.names import ORDERING, identifier_part
 from ml.features.paths import Kind, Paths, View
-from ml.features.values import MOST_TEXTS, Values
+from ml.features.values import MOST_TEXTS, UNLIKE, Values
 
-UNLIKE = 0.5  # share of the variation of a number's ranks that its kinds tell, from which on they are unlike things
 CLOSE = 0.02  # of that share, by which one column is no better than another before it
 MOST = 48  # kinds of one table
 COVERED = 0.3  # share of the rows that the kinds told apart have: of prices by product they have less

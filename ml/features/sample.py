@@ -16,8 +16,8 @@ from ml.features.query import Writer
 from ml.warehouse import Warehouse
 
 LEAST_ROWS = 100
-CELLS = 250_000_000  # events of the entities that are asked for, times features: a minute and 8 GB
-LEAST_ENTITIES = 200
+EVENT_CELLS = 250_000_000  # events of the entities that are asked for, times features: half a minute and 8 GB
+LEAST_ENTITIES = 200  # that are asked for, however many events they have
 
 
 @dataclass(frozen=True)
@@ -88,14 +88,14 @@ class Sample:
         return {name: column.type.lower() for name, column in columns.items()}
 
     def _writer(self, closed: int) -> Writer:
-        quote, population, one_in = self.warehouse.quote, self.population, self._entities(closed)
+        quote, population, one_in = self.warehouse.quote, self.population, self._one_entity_in(closed)
         some = self.warehouse.one_in(round(closed / one_in / self.rows), population.keys)
         if one_in > 1:
             some = f"{self.warehouse.one_in(one_in, population.entity)} and {some}"
         wanted = f"select * from population where {quote(population.target)} is not null and {some}"
         return self.proposed.writer(lambda table: table.relation, wanted)
 
-    def _entities(self, closed: int) -> int:
+    def _one_entity_in(self, closed: int) -> int:
         """Of how many entities one is asked for: of more than one where entities have very many events."""
         values, start = self.proposed.values, self.proposed.graph.tables[self.population.node["unique_id"]]
         entities = max(values.distinct(start, name) for name in self.population.entity)
@@ -103,7 +103,7 @@ class Sample:
         asked = 1 - (1 - min(1.0, self.rows / closed)) ** each
         own = [one.view for one in self.proposed.features if one.view and one.view.is_of_entity and not one.view.kind]
         cells = sum(values.rows(view.table) for view in own)
-        return max(1, min(int(asked * cells / CELLS), entities // LEAST_ENTITIES))
+        return max(1, min(int(asked * cells / EVENT_CELLS), entities // LEAST_ENTITIES))
 
     def _count(self) -> int:
         target = self.warehouse.quote(self.population.target)

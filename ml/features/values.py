@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ml.features.graph import Table
 from ml.features.names import literal
@@ -19,6 +20,7 @@ MOSTLY = 0.9  # share of the rows that have a value of their own
 RARE = 0.02  # share of nulls, or of values, that are too few to tell anything
 MOST_LEVELS = 1_000  # of a category that is a feature itself
 COMPARED, FEWEST_COMPARED = 20_000, 50  # rows that numbers are held against the clock on
+UNLIKE = 0.5  # share of the variation of a number's ranks that its kinds tell, from which on they are unlike things
 USUAL = 0.8  # share of rows that hold the commonest number of their level, from which on it only names the level
 CALENDAR = 0.99  # rank correlation with the clock from which on a number is a date by another name
 
@@ -32,7 +34,6 @@ class Values:
     _levels: dict[tuple[str, str], list[tuple[str, float]]] = field(default_factory=dict)
     _words: dict[tuple[str, str], bool] = field(default_factory=dict)
     _calendars: dict[str, frozenset[str]] = field(default_factory=dict)
-    _told: dict[object, dict[str, dict[str, float]]] = field(default_factory=dict)
 
     def rows(self, table: Table) -> int:
         """The number of rows of a table."""
@@ -110,19 +111,16 @@ class Values:
     def told_by(self, table: Table, numbers: Sequence[str], kinds: Sequence[str]) -> dict[str, dict[str, float]]:
         """What share of the variation of each number's ranks columns of levels tell; 0 of too few rows.
 
-        Corrected for the number of levels (epsilon squared: Kelley, "An unbiased correlation ratio measure", PNAS 21,
-        1935).
+        0 too where a number only names its level, as the limit of what is normal names a test.
         """
-        where = (table.id, tuple(numbers), tuple(kinds))
-        if where not in self._told:
-            texts = [f"cast({self.warehouse.quote(name)} as varchar)" for name in kinds]
-            frame = self._some(table, [*self._numbers(numbers), *texts])
-            ranks, levels = frame.iloc[:, : len(numbers)].rank(), frame.iloc[:, len(numbers) :]
-            self._told[where] = {
-                number: {kind: _share_told(ranks.iloc[:, one], levels.iloc[:, two]) for two, kind in enumerate(kinds)}
-                for one, number in enumerate(numbers)
-            }
-        return self._told[where]
+        texts = [f"cast({self.warehouse.quote(name)} as varchar)" for name in kinds]
+        frame = self._some(table, [*self._numbers(numbers), *texts])
+        ranks = frame.iloc[:, : len(numbers)].rank().to_numpy(np.float64)
+        codes = [pd.factorize(frame.iloc[:, len(numbers) + place])[0].astype(np.intp) for place in range(len(kinds))]
+        return {
+            number: {kind: _share_told(ranks[:, place], code) for kind, code in zip(kinds, codes, strict=True)}
+            for place, number in enumerate(numbers)
+        }
 
     def share_that_stays(self, table: Table, key: str, column: str) -> float:
         """How often a key's events hold the one value of the moment before; of keys with one moment, how often one.
@@ -169,17 +167,27 @@ class Values:
         return self._counted[table.id]
 
 
-def _share_told(ranks: pd.Series, levels: pd.Series) -> float:
-    """The share of the variance of ranks that levels tell, drawn to zero by what chance would tell.
+def _share_told(ranks: NDArray[np.float64], codes: NDArray[np.intp]) -> float:
+    """The share of the variance of ranks that levels tell, corrected for their number.
 
-    0 of a number that only names its level, as the limit of what is normal names a test.
+    Epsilon squared: Kelley, "An unbiased correlation ratio measure", PNAS 21, 1935.
     """
-    known = ranks.notna() & levels.notna()
-    one, of_levels = ranks[known], levels[known]
-    grouped = one.groupby(of_levels)
-    rows, groups, total = len(one), len(grouped), float(((one - one.mean()) ** 2).sum())
-    usual = pd.DataFrame({"level": of_levels, "rank": one}).value_counts().groupby("level").max().sum()
-    if rows < FEWEST_COMPARED or total <= 0 or groups >= rows or usual >= USUAL * rows:
+    known = ~np.isnan(ranks) & (codes >= 0)
+    ranks, codes = ranks[known], codes[known]
+    if len(ranks) < FEWEST_COMPARED:
         return 0.0
-    within = float(((one - grouped.transform("mean")) ** 2).sum())
-    return 1 - within / (rows - groups) / (total / (rows - 1))
+    centred, sizes = ranks - ranks.mean(), np.bincount(codes)
+    total, levels = float((centred**2).sum()), np.count_nonzero(sizes)
+    if total <= 0 or levels >= len(ranks):
+        return 0.0
+    within = total - float((np.bincount(codes, centred) ** 2 / np.maximum(sizes, 1)).sum())
+    share = 1 - within / (len(ranks) - levels) / (total / (len(ranks) - 1))
+    return 0.0 if share >= UNLIKE and _most_usual(ranks, codes) >= USUAL else share
+
+
+def _most_usual(ranks: NDArray[np.float64], codes: NDArray[np.intp]) -> float:
+    """The share of rows that hold the commonest number of their level."""
+    pairs, counts = np.unique(np.column_stack([codes, ranks]), axis=0, return_counts=True)
+    most = np.zeros(codes.max() + 1)
+    np.maximum.at(most, pairs[:, 0].astype(np.intp), counts)
+    return float(most.sum()) / len(codes)

@@ -620,7 +620,7 @@ def test_of_entities_with_very_many_events_some_are_asked_for(clinic: Place, mon
     with opened(project, 0.0, read_only=True) as warehouse:
         sampled = Sample(propose("pop_return", project.manifest, warehouse), warehouse, 10_000)
         everybody, _ = sampled.frame(0.0, lambda _: None)
-        monkeypatch.setattr("ml.features.sample.CELLS", 1)
+        monkeypatch.setattr("ml.features.sample.EVENT_CELLS", 1)
         monkeypatch.setattr("ml.features.sample.LEAST_ENTITIES", 20)
         some, _ = sampled.frame(0.0, lambda _: None)
     assert len(everybody) == closed["rows"].sum()
