@@ -48,16 +48,14 @@ def _shares(view: View, measure: Measure, spans: Spans, many: Running) -> Iterat
         label = label if label not in labels else f"{label}_{len(labels)}"
         labels.add(label)
         # Not n_: that counts the values of a number, which may be called like a level.
-        is_level = f"{column} = {literal(level)}"
-        counted = _total(f"rows_{label}", as_double(f"count({case(is_level, '1')})"))
+        is_level, at = f"{column} = {literal(level)}", f"at_{label}"
+        counted = _total(f"rows_{label}", as_double(call("count", case(is_level, "1"))))
         for window in ends.values():
             share = ratio(inside(view, counted, window), inside(view, many, window))
             words = f"share of rows with {measure.words} = '{level}', {window.words}"
             yield of_events(view, f"{view.name}_{label}_share_{window.label}", share, words, [counted, many], [window])
         if view.is_near and view.is_of_entity:
-            when = Running(
-                f"at_{label}", f"max({case(is_level, 'at_')})", f"max({identifier(f'at_{label}')}) over so_far"
-            )
+            when = Running(at, call("max", case(is_level, "at_")), f"max({identifier(at)}) over so_far")
             words = f"days from the last row with {measure.words} = '{level}' to the as-of"
             yield of_events(view, f"{view.name}_{label}_days_since", days(AS_OF, looked_up(view, when)), words, [when])
 

@@ -28,9 +28,8 @@ CODED = 0.5  # share of the rows that the levels counted apart have, where numbe
 class Measure:
     """A column of events, or of a parent of theirs.
 
-    Its kind is number, flag (a boolean as 0 and 1), length (of a text: its
-    sum would tell of how many there are), category, many (a category whose levels are too many to count all apart),
-    text (whose words are read), or key.
+    Its kind is number, flag (a boolean as 0 and 1), length (of a text: its sum would tell of how many there are),
+    category, many (a category whose levels are too many to count all apart), text (whose words are read), or key.
     A decimal times its `scale` is a whole number.
     """
 

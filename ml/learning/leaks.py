@@ -204,14 +204,13 @@ def _left_by(evidence: Evidence, name: str, losses: Array) -> float:
     A number that can be cut into classes without error is no copy of them if it spreads within each as things do.
     """
     left = max(1 - evidence.skill(losses), 0.0)
-    is_of_classes = bool(evidence.dataset.classes)
-    if evidence.dataset.kinds[name] != "number" or (is_of_classes and left > COPY_REST):
-        return left  # a spread within classes could only leave more
+    if evidence.dataset.kinds[name] != "number":
+        return left
     values = as_number(evidence.dataset.features[name].iloc[evidence.judged])
     if np.ptp(values) == 0:
         return 1.0
     y = evidence.dataset.known_target[evidence.judged]
-    if not is_of_classes:
+    if not evidence.dataset.classes:
         return min(left, 1 - _correlation(values, y) ** 2)
     within = pd.Series(values).groupby(y).transform("mean").to_numpy()
     spread = float(((values - within) ** 2).mean() / values.var())
