@@ -73,6 +73,6 @@ def _names(table: Table, column: str, levels: Collection[str], graph: Graph, val
             if one.kind == "category" and one.name not in (*key.parent_columns, *parent.personal)
             if values.distinct(parent, one.name) >= NAMING * values.rows(parent)
         ]
-        if key.columns == (column,) and texts:
+        if key.columns == (column,) and texts and levels:
             return values.names(parent, key.parent_columns[0], texts[0], levels)
     return {}
