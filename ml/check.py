@@ -57,10 +57,8 @@ def feature_kinds(prediction: Prediction, columns: Mapping[str, Column]) -> dict
 
 
 def _told_kinds(prediction: Prediction, columns: Mapping[str, Column]) -> dict[str, str]:
-    apart = {*prediction.keys, prediction.target, *prediction.exclude}
-    personal = set(prediction.personal)
-    told = (name for name in columns if name not in apart and name.lower() not in personal)
-    return {name: columns[name].kind for name in told}
+    apart = {*prediction.keys, prediction.target, *prediction.exclude, *filter(prediction.is_personal, columns)}
+    return {name: column.kind for name, column in columns.items() if name not in apart}
 
 
 def check(prediction: Prediction, warehouse: Warehouse) -> Checked:
@@ -98,8 +96,9 @@ def _structure(
         f"select cast({target} as varchar) as level, count(*) as rows from {prediction.relation} "
         f"where {target} is not null group by 1 order by 2 desc limit {MAX_CLASSES + 1}"
     )
-    personal = {name for name in columns if name.lower() in prediction.personal}
-    for name in sorted(personal - {*prediction.keys, prediction.target, *prediction.exclude}):
+    for name in sorted(
+        {*filter(prediction.is_personal, columns)} - {*prediction.keys, prediction.target, *prediction.exclude}
+    ):
         yield Finding("warning", "personal data", f"'{name}' holds personal data: it is no feature.", name)
     yield from _metric_findings(prediction, min(len(levels), MAX_CLASSES))
     yield from _target_findings(prediction, columns[prediction.target], int(counts["closed"]), levels)

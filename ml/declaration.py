@@ -136,6 +136,10 @@ class Prediction:
         """The columns that identify a row: the entity, and the as-of where there is one."""
         return (*self.entity, self.as_of) if self.as_of else self.entity
 
+    def is_personal(self, column: str) -> bool:
+        """Whether a column of the feature model holds personal data; case does not count."""
+        return column.lower() in self.personal
+
     def to_json(self) -> str:
         """The declaration as stable JSON text: what a run records of it."""
         content = asdict(self)

@@ -163,7 +163,7 @@ def _batches(
         if column.kind == "number" and name not in prediction.keys
         else warehouse.quote(name)
         for name, column in columns.items()
-        if name in prediction.keys or not (name in prediction.exclude or name.lower() in prediction.personal)
+        if name in prediction.keys or not (name in prediction.exclude or prediction.is_personal(name))
     )
     yield from warehouse.batches(f"select {names} from ({waiting}) as waiting", BATCH_ROWS)
 

@@ -192,7 +192,7 @@ def _value(metric: Metric) -> dict[str, Any]:
 def _model_dataset(assets: Assets, tile: ModelTile) -> str:
     """The table of a public model; of all boards that show it together."""
     model: Model = assets.library.model(tile.model)
-    seen = [column for column in model.columns.values() if column.name.lower() not in model.personal]
+    seen = [column for column in model.columns.values() if not model.is_personal(column.name)]
     columns = [_column(column.name, column.type.upper(), column.description) for column in seen]
     _, schema, table = (part.strip('"') for part in model.relation.split("."))
     dataset = _dataset(assets, table, model.description, columns, main=model.clock or None) | {

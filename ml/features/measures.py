@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from ml.features.graph import SNAPSHOT_COLUMNS, Graph, Table
 from ml.features.layout import as_double
 from ml.features.names import identifier
-from ml.features.paths import EventColumn, View
+from ml.features.paths import KIND, EventColumn, View
 from ml.features.population import Population
 from ml.features.values import MOST_LEVELS, MOSTLY, Values
 from ml.warehouse import Column
@@ -45,7 +45,7 @@ class Measure:
 def measures(population: Population, view: View, graph: Graph, values: Values) -> Iterator[Measure]:
     """The columns of a view's events that features are made of, each under a name of its own."""
     # Case does not count in SQL.
-    taken = {"at_", "kind_", *(f"key_{place}" for place, _ in enumerate(view.columns, 1))}
+    taken = {"at_", KIND, *(f"key_{place}" for place, _ in enumerate(view.columns, 1))}
     for measure in _found(population, view, graph, values):
         while measure.name.lower() in taken:
             measure = replace(measure, name=f"{measure.name}_")

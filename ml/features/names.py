@@ -30,10 +30,14 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def plain(text: str) -> str:
+    """A text of small letters, digits and underscores."""
+    return "".join(letter if letter.isalnum() and letter.isascii() else "_" for letter in text.lower())
+
+
 def identifier_part(text: str) -> str:
     """A level as part of a column's name."""
-    kept = "".join(letter if letter.isalnum() and letter.isascii() else "_" for letter in text.lower()).strip("_")
-    return kept[:24] or "blank"
+    return plain(text).strip("_")[:24] or "blank"
 
 
 def numbers_things(name: str) -> bool:

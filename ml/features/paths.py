@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ml.features.graph import Table
 from ml.features.keys import ForeignKey
-from ml.features.names import identifier, identifier_part, literal
+from ml.features.names import identifier, identifier_part, literal, plain
 
 if TYPE_CHECKING:
     from ml.features.measures import Measure
@@ -15,6 +15,7 @@ VIEWS = 24  # event relations, at most, beside those of outcomes
 FEWEST_NUMBERS = 8  # columns of near events that are measured if they hold numbers, however many events there are
 # Of every query, see `query.Writer`.
 STEPS = {"population", "wanted", "newest", "told", "keyed", "reached", "events", "features", "now_"}
+KIND = "kind_"  # the column of gathered events that says of which kind they are
 LAYER = re.compile(r"^(stg_[a-z0-9]+__|stg_|int_|fct_|dim_|src_|raw_|seed_|base_)")
 
 
@@ -153,12 +154,12 @@ class View:
     @property
     def steps(self) -> str:
         """How the names of its steps in a query begin."""
-        return _plain(self.name)
+        return plain(self.name)
 
     @property
     def gathered(self) -> str:
         """How the names of those begin that gather its events: of a kind, together with all others."""
-        return f"{_plain(self.kind.of)}_each_{identifier_part(self.kind.column)}" if self.kind else self.steps
+        return f"{plain(self.kind.of)}_each_{identifier_part(self.kind.column)}" if self.kind else self.steps
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -210,10 +211,6 @@ class Paths:
                 return
             del self.views[far[-1]]
         self.views.append(_with_own_name(view, {one.steps for one in self.views}))
-
-
-def _plain(name: str) -> str:
-    return "".join(letter if letter.isalnum() and letter.isascii() else "_" for letter in name.lower())
 
 
 def between(table: Table, key: ForeignKey) -> Parent:

@@ -8,13 +8,11 @@ from ml.features.graph import Table
 from ml.features.layout import as_named, call, is_one_of, join, select, where
 from ml.features.measures import measures
 from ml.features.names import identifier
-from ml.features.paths import EventColumn, Links, Parent, View
+from ml.features.paths import KIND, EventColumn, Links, Parent, View
 from ml.features.relations import AS_OF, Relations, at_end
 from ml.features.running import overall_totals, running_steps
 from ml.features.values import Values
 from ml.warehouse import Column
-
-KIND = "kind_"  # the column of events that says what they are of
 
 
 @dataclass(frozen=True)

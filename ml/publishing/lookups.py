@@ -22,6 +22,5 @@ def _lookup(prediction: Prediction, table: PublicTable) -> LookUp:
         select * from {schema}.{quoted(prediction.name)} where run_id in ({official})
         qualify row_number() over (partition by {keys} order by scored_at desc) = 1
     """
-    personal = set(prediction.personal)
-    columns = tuple(name for name in table.columns if name in PREDICTION_COLUMNS or name.lower() not in personal)
+    columns = tuple(name for name in table.columns if name in PREDICTION_COLUMNS or not prediction.is_personal(name))
     return LookUp(prediction.name, query, prediction.entity, prediction.as_of, columns)

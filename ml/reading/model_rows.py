@@ -30,7 +30,7 @@ class ModelQuestion:
 
 def visible_columns(model: Model, role: Role, names: tuple[str, ...]) -> tuple[str, ...]:
     """Those of some columns that the role may see."""
-    return tuple(name for name in names if role.personal or name.lower() not in model.personal)
+    return tuple(name for name in names if role.personal or not model.is_personal(name))
 
 
 def model_rows(model: Model, reader: SnapshotReader, role: Role, question: ModelQuestion) -> pa.Table:
@@ -92,4 +92,4 @@ def _is_hidden(model: Model, role: Role, name: str) -> bool:
     """
     if name not in model.columns:
         raise DataError(f"{model.name} has no column '{name}'. {nearest(name, model.columns)}")
-    return not role.personal and name.lower() in model.personal
+    return not role.personal and model.is_personal(name)

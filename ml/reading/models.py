@@ -47,7 +47,7 @@ class Model:
         owner: who answers for it.
         clock: its `event_time`; empty if it has none.
         columns: its columns by name.
-        personal: the columns that hold personal data, here or upstream.
+        personal: the columns, in lower case, that hold personal data, here or upstream.
         is_predicted: whether predictions play a part in it.
         path: the file of its YAML or SQL.
     """
@@ -62,6 +62,10 @@ class Model:
     personal: frozenset[str]
     is_predicted: bool
     path: str
+
+    def is_personal(self, column: str) -> bool:
+        """Whether a column holds personal data; case does not count."""
+        return column.lower() in self.personal
 
 
 def public_models(manifest: Manifest, published: Mapping[tuple[str, str], Mapping[str, str]]) -> dict[str, Model]:
