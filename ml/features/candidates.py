@@ -41,7 +41,7 @@ def _own(population: Population, graph: Graph, values: Values) -> Iterator[Featu
     """What the analyst put beside the keys."""
     start = graph.tables[population.node["unique_id"]]
     held = {*population.keys, population.target, *population.listed("exclude"), *start.personal}
-    keys = {column for key in graph.parents(start.id) for column in key.columns}
+    keys = graph.foreign(start.id)
     for column in start.columns.values():
         if column.name in held or column.kind not in ("number", "boolean", "category"):
             continue
@@ -67,7 +67,7 @@ def _of_as_of(population: Population, known: timedelta) -> Iterator[Feature]:
 def _attributes(graph: Graph, paths: Paths, values: Values) -> Iterator[Feature]:
     """Attributes of the tables that a row has one row of."""
     for parent in paths.parents:
-        keys = {column for key in graph.parents(parent.table.id) for column in key.columns} | parent.table.identifiers
+        keys = graph.foreign(parent.table.id) | parent.table.identifiers
         for column in attributes(parent):
             kind = parent.table.columns[column].kind
             if column in keys and values.distinct(parent.table, column) > FEW_LEVELS:

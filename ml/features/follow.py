@@ -39,7 +39,7 @@ def _numbers_each(views: list[View], graph: Graph) -> int:
     """How many numbers of each near view are measured, so that all of them together are not too many."""
     held = []
     for table in (view.table for view in views if view.is_near and not view.is_own):
-        keys = {name for key in graph.parents(table.id) for name in key.columns} | table.identifiers
+        keys = graph.foreign(table.id) | table.identifiers
         held.append(sum(column.kind == "number" and column.name not in keys for column in table.columns.values()))
     fitting = (
         most for most in range(MOST_NUMBERS, FEWEST_NUMBERS, -1) if sum(min(most, one) for one in held) <= NUMBERS

@@ -66,10 +66,13 @@ class Graph:
         """The foreign keys that a table holds."""
         return [key for key in self.keys if key.child == table]
 
+    def foreign(self, table: str) -> set[str]:
+        """The columns of a table that foreign keys start from."""
+        return {column for key in self.parents(table) for column in key.columns}
+
     def keys_of(self, table: str) -> set[str]:
         """The columns of a table that foreign keys start from or point to."""
-        held = {column for key in self.parents(table) for column in key.columns}
-        return held | {column for key in self.children(table) for column in key.parent_columns}
+        return self.foreign(table) | {column for key in self.children(table) for column in key.parent_columns}
 
     def children(self, table: str) -> list[ForeignKey]:
         """The foreign keys that point to a table."""

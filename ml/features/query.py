@@ -38,8 +38,8 @@ class Writer:
         views, of_views = _views(parts), self._of_views
         steps = [*self._imports(views, parts), *self._told(), self._keyed(views, parts)]
         for place, alike in enumerate(_gathered(views), 1):
-            steps += of_views.gathered(alike, [one for view in alike for one in _features_of(view, parts)])
-            steps += [of_views.looked_up(view, _features_of(view, parts)) for view in alike]
+            steps += of_views.gathered(alike, _features_of(alike, parts))
+            steps += [of_views.looked_up(view, _features_of([view], parts)) for view in alike]
             if place == len(first):
                 steps.append(("reached", self._reached(keys)))
         steps.append(("features", self._joined(told, features, kept)))
@@ -56,9 +56,10 @@ class Writer:
         if self.wanted:
             found["wanted"] = self.wanted
         tables = [parent.table for parent in self._needed_parents(views, features)]
-        for view in views:
+        for alike in _gathered(views):
+            view = alike[0]
             if not view.is_own:
-                parents = of_views.parents(view, _features_of(view, features))
+                parents = of_views.parents(view, _features_of(alike, features))
                 tables += [view.table, *(parent.table for parent in parents)]
             if view.links:
                 tables += [view.links.table, *(parent.table for parent in view.links.parents)]
@@ -153,5 +154,6 @@ def _used(views: Iterable[View], features: Iterable[Feature]) -> set[str]:
     return read | {column for view in views for column in view.anchor.columns}
 
 
-def _features_of(view: View, features: Iterable[Feature]) -> list[Feature]:
-    return [feature for feature in features if feature.view is not None and feature.view.name == view.name]
+def _features_of(views: Iterable[View], features: Iterable[Feature]) -> list[Feature]:
+    names = {view.name for view in views}
+    return [feature for feature in features if feature.view is not None and feature.view.name in names]

@@ -17,6 +17,7 @@ Array = NDArray[np.float64]
 
 STEPS = 25  # greedy steps: the finest weight is one of these
 LIGHTEST = 0.04  # members below this weight are left out: they cost time and hardly count
+LOGARITHMS = ("log", "amount")  # kinds of scales
 
 
 class SeveralEncoders(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -120,9 +121,9 @@ class TargetScale:
     """How a target is scaled before learning and back after: not at all, by logarithm, or to mean 0 and deviation 1.
 
     Attributes:
-        kind: "", "log" or "standard".
+        kind: "", "log", "standard", or "amount": a logarithm whose way back is to means (see `levelled`).
         middle: what is subtracted.
-        width: what is divided by.
+        width: what is divided by, and on the way back multiplied by.
     """
 
     def __init__(self, kind: str = "", target: Array | None = None) -> None:
@@ -134,12 +135,25 @@ class TargetScale:
 
     def there(self, target: Array) -> Array:
         """The target as it is learned."""
-        return np.log1p(target) if self.kind == "log" else (target - self.middle) / self.width
+        return np.log1p(target) if self.kind in LOGARITHMS else (target - self.middle) / self.width
 
     def back(self, output: Array) -> Array:
         """A prediction in the target's own unit."""
         # The exponent is bounded where float64 ends; the blend then bounds the value itself.
-        return np.expm1(np.minimum(output, 700.0)) if self.kind == "log" else output * self.width + self.middle
+        value = np.expm1(np.minimum(output, 700.0)) if self.kind in LOGARITHMS else output
+        return value * self.width + self.middle
+
+    def levelled(self, output: Callable[[], Array], target: Array) -> "TargetScale":
+        """The same, but amounts come back to the mean of the targets that `output` was learned from.
+
+        The exponential of a mean logarithm lies below the mean (Duan, "Smearing estimate: a nonparametric
+        retransformation method", JASA 78, 1983); here one factor makes up for it.
+        """
+        if self.kind != "amount":
+            return self
+        found, mean = TargetScale(self.kind), float(np.mean(self.back(output())))
+        found.width = float(np.mean(target)) / mean if mean > 0 else 1.0
+        return found
 
 
 class _Made(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types

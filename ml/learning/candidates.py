@@ -20,7 +20,8 @@ FEW_ROWS = 3_000  # where the steps are of smaller batches
 NEAR_LEADER = 0.5  # of the boostings that are drawn once the list is through
 STEPS_TO_LEARN = 8.0  # learning rate times iterations that a boosting should at least come to
 CUT_SHORT = 0.95  # of the iterations that it may have: a boosting that is best there was still learning
-FASTEST = 0.3  # learning rate, for the sake of a leader that was cut short
+FASTEST = 0.3  # learning rate, where iterations are few or a leader was cut short
+FASTEST_OF_CLASSES = 0.15  # of several: greater steps diverge
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,11 @@ class Leader:
     iterations: int | None
 
     @property
+    def loss(self) -> str:
+        """By which amounts are learned best so far, if not by what the metric asks for."""
+        return str(self.candidate.parameters.get("loss", ""))
+
+    @property
     def steps(self) -> float:
         """Learning rate times iterations to come to: twice its own, if it was still learning when they were over."""
         allowed = self.candidate.parameters.get("max_iter")
@@ -74,6 +80,7 @@ class Facts:
         is_positive: whether the metric asks for predictions above zero.
         is_absolute: whether it counts absolute errors.
         is_squared: whether numbers are learned by squared errors.
+        has_time: whether the folds follow each other in time.
     """
 
     rows: int
@@ -85,6 +92,7 @@ class Facts:
     is_positive: bool
     is_absolute: bool
     is_squared: bool
+    has_time: bool
 
     def iterations(self, candidate: Candidate) -> int:
         """How many iterations one fit of a boosting may take."""
@@ -129,6 +137,12 @@ FIRST: tuple[Candidate, ...] = (
     Candidate("kernel", {"n_components": 500, "penalty": 3.0}),
 )
 
+# Of several classes a boosting grows a tree each: what learns all of them at once comes before further boostings.
+CLASSES: tuple[Candidate, ...] = (
+    Candidate(_TREES, {"min_samples_leaf": 1, "max_features": "sqrt"}),
+    Candidate("neural_network", {**_NETWORK, "hidden_layer_sizes": (192, 96), "alpha": 0.001}),
+)
+
 # What is drawn once the list is through, some more often than others.
 DRAWN = (_BOOST, _BOOST, _RANDOM, _RANDOM, _TREES, "linear", "kernel", "neural_network")
 
@@ -156,6 +170,14 @@ AMOUNTS: tuple[Candidate, ...] = (
     Candidate(_BOOST, {"loss": "poisson", "learning_rate": 0.06, "max_leaf_nodes": 15, "min_samples_leaf": 30}),
     Candidate("linear", {"loss": "poisson", "penalty": 10.0}),
 )
+# Tried where the Poisson deviance led to a better boosting than squares did, as amounts vary the more, the greater they
+# are. Not where folds follow each other in time: of later times, factors say more than is so.
+LOSSES_OF_AMOUNTS = ("poisson", "log")
+MORE_AMOUNTS = tuple(
+    Candidate(_RANDOM, {"loss": loss, "learning_rate": 0.06, "max_leaf_nodes": 16, "min_samples_leaf": 20})
+    for loss in LOSSES_OF_AMOUNTS
+)
+OTHER_LOSS = 0.3  # of the boostings that are drawn for amounts
 
 
 def candidates(
@@ -171,16 +193,27 @@ def candidates(
             follow take larger steps.
     """
     names = wanted or tuple(PORTFOLIO)
-    amounts, squares = (AMOUNTS if facts.is_amount else ()), (SQUARES if facts.is_squared else ())
-    listed = (*FIRST[:2], *amounts, *FIRST[2:5], *squares, *FIRST[5:])
     own = tuple(Candidate(name, {}) for name in names if name not in PORTFOLIO)
-    for candidate in (*own, *listed):
-        if candidate.estimator in names and _suits(candidate, facts):
-            yield _bounded(candidate, facts, leader())
+    for candidate in (*own, *_listed(facts)):
+        led = leader()
+        is_asked = candidate not in MORE_AMOUNTS or (led is not None and led.loss and not facts.has_time)
+        if is_asked and candidate.estimator in names and _suits(candidate, facts):
+            yield _bounded(candidate, facts, led)
     drawn = [name for name in DRAWN if name in names and _suits(Candidate(name, {}), facts)]
     random = np.random.default_rng(seed)
     while drawn:
         yield _bounded(_draw(str(random.choice(drawn)), facts, leader(), random), facts, leader())
+
+
+def _listed(facts: Facts) -> list[Candidate]:
+    """The fixed list, each candidate once."""
+    amounts, squares = (AMOUNTS if facts.is_amount else ()), (SQUARES if facts.is_squared else ())
+    classes = CLASSES if facts.trees > 1 else ()
+    found: list[Candidate] = []
+    for one in (*FIRST[:2], *amounts, *FIRST[2:3], *classes, FIRST[3], *MORE_AMOUNTS, FIRST[4], *squares, *FIRST[5:]):
+        if one not in found:
+            found.append(one)
+    return found
 
 
 def _bounded(candidate: Candidate, facts: Facts, leader: Leader | None) -> Candidate:
@@ -202,8 +235,9 @@ def _bounded(candidate: Candidate, facts: Facts, leader: Leader | None) -> Candi
     if not candidate.family.grows:
         return candidate
     iterations = facts.iterations(candidate)
-    steps = min(leader.steps if leader else 0.0, FASTEST * iterations)
-    rate = max(float(candidate.parameters["learning_rate"]), max(STEPS_TO_LEARN, steps) / iterations)
+    steps = max(STEPS_TO_LEARN, leader.steps if leader else 0.0)
+    fastest = FASTEST if facts.trees == 1 else FASTEST_OF_CLASSES
+    rate = max(float(candidate.parameters["learning_rate"]), min(steps / iterations, fastest))
     return replace(candidate, parameters={**candidate.parameters, "learning_rate": rate, "max_iter": iterations})
 
 
@@ -242,9 +276,9 @@ def _draw(name: str, facts: Facts, leader: Leader | None, random: np.random.Gene
         "learning_rate": _between(*RATES, random),
         **{name: steps[int(random.integers(len(steps)))] for name, steps in BOOSTING.items()},
     }
-    if facts.is_amount and random.random() < 0.3:
-        parameters["loss"] = "poisson"
-    elif facts.is_squared and random.random() < LINE_BASED:
+    if facts.is_amount and random.random() < OTHER_LOSS:
+        parameters["loss"] = "poisson" if facts.has_time else str(random.choice(LOSSES_OF_AMOUNTS))
+    if facts.is_squared and parameters.get("loss") != "poisson" and random.random() < LINE_BASED:
         parameters["base"] = LINE
     has_codes = name == _BOOST and facts.has_categories and "base" not in parameters and random.random() < 0.5
     return Candidate(name, parameters, style="codes" if has_codes else "tree", is_drawn=True)

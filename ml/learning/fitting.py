@@ -137,7 +137,7 @@ def fit_rows(
     if iterations is not None:
         model.set_params(max_iter=iterations)
     _fit(candidate, model, matrix, _goal(candidate, scale, target, prediction), prediction)
-    return model, scale
+    return model, scale.levelled(lambda: one_core(model.predict, matrix), target)
 
 
 def best_iterations(fits: Sequence[FoldFit]) -> int | None:
@@ -159,7 +159,9 @@ def fold_output(fit: FoldFit, fold: Encoded, iterations: int | None, task: str, 
     """What a fold's model says of the rows that judge it, after that many iterations."""
     model: Any = fit.model if iterations is None else _Stage(fit.model, iterations)
     output = one_core(lambda: predict_output(model, fold.judge, task, classes))
-    return fit.scale.back(output) if task == "regression" else output
+    if task != "regression":
+        return output
+    return fit.scale.levelled(lambda: one_core(model.predict, fold.learn), fold.target).back(output)
 
 
 class _Stage:
@@ -189,6 +191,8 @@ def _make(candidate: Candidate, encoder: FeatureEncoder, prediction: Prediction,
 def _scale(candidate: Candidate, prediction: Prediction, target: Array) -> TargetScale:
     if prediction.task == "classification":
         return TargetScale()
+    if candidate.parameters.get("loss") == "log":
+        return TargetScale("amount")
     if LOSSES.get(prediction.metric) == "log" and "loss" not in candidate.parameters:
         return TargetScale("log")
     return TargetScale(candidate.family.scale, target)

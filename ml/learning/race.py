@@ -73,7 +73,7 @@ class Race:
         self._outcome = np.concatenate([dataset.known_target[judged] for _, judged in folds])
         self._classes = len(dataset.classes)
         self._shares = class_shares(dataset.known_target[folds[0][0]], self._classes) if self._classes else None
-        self._first_losses: list[float] = []
+        self._first_losses: dict[str, list[float]] = {}
         self.standings = Standings(judge)
         self.trials: list[Trial] = []
 
@@ -206,12 +206,14 @@ class Race:
         if trial.is_raced or not first.done() or first.cancelled() or first.exception() is not None:
             return False
         curve = first.result().curve
-        if curve is None or "loss" in trial.candidate.parameters:
+        if curve is None:
             return False
         trial.is_raced = True
-        loss, before = float(curve.min()), self._first_losses
+        # Losses of different kinds can't be compared.
+        before = self._first_losses.setdefault(str(trial.candidate.parameters.get("loss", "")), [])
+        loss = float(curve.min())
         is_worse = trial.candidate.is_drawn and len(before) > 3 and loss > float(np.median(before))
-        self._first_losses.append(loss)
+        before.append(loss)
         return is_worse
 
     def _finish(self, trial: _Running) -> None:

@@ -162,6 +162,7 @@ def _facts(dataset: Dataset, folds: Sequence[Fold], prediction: Prediction, race
         is_positive=loss in ("poisson", "gamma"),
         is_absolute=loss == "absolute_error",
         is_squared=prediction.task == "regression" and loss is None,
+        has_time=dataset.has_periods,
     )
 
 

@@ -28,6 +28,7 @@ FACTS = Facts(
     is_positive=False,
     is_absolute=False,
     is_squared=False,
+    has_time=False,
 )
 
 
@@ -125,6 +126,53 @@ def test_candidates_repeat_by_seed_and_never_end() -> None:
 
     assert drawn(1) == drawn(1)
     assert drawn(1) != drawn(2)
+
+
+def test_amounts_are_learned_by_other_losses_too() -> None:
+    def losses(facts: Facts) -> set[str]:
+        return {one.parameters.get("loss", "") for one in islice(candidates(facts, (), 0, lambda: None), 80)}
+
+    assert losses(replace(FACTS, is_squared=True)) == {""}
+    assert losses(replace(FACTS, is_squared=True, is_amount=True)) == {"", "poisson", "log"}
+    assert losses(replace(FACTS, is_squared=True, is_amount=True, has_time=True)) == {"", "poisson"}
+
+
+def test_more_boostings_learn_by_a_loss_that_leads() -> None:
+    leads = Leader(Candidate("hist_gradient_boosting", {"loss": "poisson", "learning_rate": 0.1}), iterations=None)
+
+    def losses(leader: Leader | None, has_time: bool = False) -> list[str]:
+        facts = replace(FACTS, is_squared=True, is_amount=True, has_time=has_time)
+        first = islice(candidates(facts, (), 0, lambda: leader), 12)
+        return [one.parameters["loss"] for one in first if one.estimator != "linear" and "loss" in one.parameters]
+
+    assert losses(None) == ["poisson"]
+    assert losses(leads) == ["poisson", "poisson", "log"]
+    assert losses(leads, has_time=True) == ["poisson"]
+
+
+def test_what_learns_all_classes_at_once_comes_before_further_boostings() -> None:
+    def first(facts: Facts) -> list[Candidate]:
+        return list(islice(candidates(facts, (), 0, lambda: None), 18))
+
+    several = [one.estimator for one in first(replace(FACTS, trees=5))]
+    assert several[3:5] == ["extra_trees", "neural_network"]
+    assert several.index("neural_network") < several.index("boosted_extra_trees")
+    two = [one.estimator for one in first(FACTS)]
+    assert two.index("neural_network") > two.index("boosted_extra_trees")
+    forests = [
+        one.parameters["max_features"] for one in first(replace(FACTS, trees=5)) if one.estimator == "extra_trees"
+    ]
+    assert forests.count("sqrt") == 1
+
+
+def test_boostings_of_several_classes_take_no_steps_that_diverge() -> None:
+    hasty = Leader(
+        Candidate("hist_gradient_boosting", {"learning_rate": 0.3, "max_leaf_nodes": 8, "max_iter": 900}), 900
+    )
+    for trees, fastest in ((1, 0.3), (26, 0.15)):
+        drawn = islice(candidates(replace(FACTS, trees=trees, fit_seconds=1.0 * trees), (), 0, lambda: hasty), 60)
+        rates = [one.parameters["learning_rate"] for one in drawn if one.family.grows]
+        assert max(rates) == pytest.approx(fastest)
 
 
 def test_only_wanted_estimators_are_tried() -> None:

@@ -9,8 +9,10 @@ from ml.declaration import Prediction, Search
 from ml.errors import DataError
 from ml.learning import portfolio
 from ml.learning import search as searching
+from ml.learning.candidates import Candidate
 from ml.learning.dataset import Dataset, make_dataset
-from ml.learning.fitting import GROWTH
+from ml.learning.encode import make_encoder
+from ml.learning.fitting import GROWTH, Encoded, best_iterations, fit_fold, fit_rows, fold_output
 from ml.learning.recipe import fit_recipe
 from ml.learning.scorers import predict_output, score
 from ml.learning.search import SearchResult, search
@@ -215,3 +217,21 @@ def test_amounts_are_never_predicted_below_zero() -> None:
     prediction = declare_spend(estimators=("linear",), search=Search(2.0, trials=1))
     dataset = make_dataset(frame, prediction, KINDS)
     assert predict_output(found(dataset, prediction).estimator, dataset.features, "regression").min() == 0
+
+
+@pytest.mark.parametrize("base", [{}, {"base": "line"}])
+@pytest.mark.parametrize("name", ["hist_gradient_boosting", "boosted_extra_trees"])
+def test_amounts_that_are_learned_by_their_logarithm_come_back_to_their_mean(name: str, base: dict[str, str]) -> None:
+    random = np.random.default_rng(0)
+    matrix = random.uniform(0, 2, (4_000, 1))
+    target = np.exp(matrix[:, 0] + random.normal(size=4_000))
+    encoder = make_encoder({"x": "number"}, "tree", "regression").fit(pd.DataFrame(matrix, columns=["x"]), target)
+    parameters = {"loss": "log", "learning_rate": 0.1, "max_leaf_nodes": 6, "max_iter": 60, **base}
+    candidate, prediction = Candidate(name, parameters), declare_spend()
+    fold = Encoded(encoder, matrix[:3_000], target[:3_000], matrix[3_000:], target[3_000:])
+    fit = fit_fold(candidate, fold, prediction)
+    judged = fold_output(fit, fold, best_iterations([fit]), "regression", 0)
+    model, scale = fit_rows(candidate, encoder, fold.learn, fold.target, prediction, 30, seed=0)
+    mean = np.exp(fold.judge[:, 0] + 0.5).mean()  # of the logarithm's exponential: 0.61 of it
+    assert judged.mean() == pytest.approx(mean, rel=0.1)
+    assert scale.back(model.predict(fold.judge)).mean() == pytest.approx(mean, rel=0.1)
