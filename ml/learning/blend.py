@@ -123,7 +123,7 @@ class TargetScale:
     Attributes:
         kind: "", "log", "standard", or "amount": a logarithm whose way back is to means (see `levelled`).
         middle: what is subtracted.
-        width: what is divided by, and on the way back multiplied by.
+        width: what is divided by, and on the way back multiplied by; of an amount, on the way back only.
     """
 
     def __init__(self, kind: str = "", target: Array | None = None) -> None:

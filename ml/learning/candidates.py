@@ -209,11 +209,8 @@ def _listed(facts: Facts) -> list[Candidate]:
     """The fixed list, each candidate once."""
     amounts, squares = (AMOUNTS if facts.is_amount else ()), (SQUARES if facts.is_squared else ())
     classes = CLASSES if facts.trees > 1 else ()
-    found: list[Candidate] = []
-    for one in (*FIRST[:2], *amounts, *FIRST[2:3], *classes, FIRST[3], *MORE_AMOUNTS, FIRST[4], *squares, *FIRST[5:]):
-        if one not in found:
-            found.append(one)
-    return found
+    listed = (*FIRST[:2], *amounts, *FIRST[2:3], *classes, *FIRST[3:5], *MORE_AMOUNTS, *squares, *FIRST[5:])
+    return [one for place, one in enumerate(listed) if one not in listed[:place]]
 
 
 def _bounded(candidate: Candidate, facts: Facts, leader: Leader | None) -> Candidate:

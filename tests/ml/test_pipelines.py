@@ -83,12 +83,26 @@ def test_a_row_is_scored_alike_alone_and_in_company(name: str) -> None:
 
 
 @pytest.mark.parametrize("declared", [declare, declare_spend])
-@pytest.mark.parametrize("listed", candidates.FIRST, ids=lambda listed: f"{listed.estimator}-{listed.style}")
+@pytest.mark.parametrize(
+    "listed",
+    [*candidates.FIRST, candidates.CLASSES[1]],
+    ids=lambda listed: f"{listed.estimator}-{listed.style}",
+)
 def test_every_listed_candidate_can_be_stored(
     listed: candidates.Candidate, declared: Callable[..., Prediction], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(candidates, "FIRST", (listed,))
     model, dataset = fitted(declared(search=Search(1.0, trials=1)), weekly(customers=30, weeks=16))
+    assert load(dump(model)).predict(dataset.features).equals(model.predict(dataset.features))
+
+
+@pytest.mark.parametrize("listed", candidates.MORE_AMOUNTS, ids=lambda listed: listed.parameters["loss"])
+def test_pipelines_of_amounts_can_be_stored(listed: candidates.Candidate, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("FIRST", "AMOUNTS", "MORE_AMOUNTS"):
+        monkeypatch.setattr(candidates, name, (listed,) if name == "FIRST" else ())
+    amounts = weekly(customers=30, weeks=16).assign(spend=lambda rows: np.exp(rows["signal"]))
+    model, dataset = fitted(declare_spend(search=Search(1.0, trials=1)), amounts)
+    assert model.estimator[-1].members[0].scales[0].kind == ("amount" if listed.parameters["loss"] == "log" else "")
     assert load(dump(model)).predict(dataset.features).equals(model.predict(dataset.features))
 
 
