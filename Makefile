@@ -104,8 +104,8 @@ benchmark-quality: setup $(QUALITY_ENVIRONMENTS) ## Martlet's predictions beside
 benchmark-quality-fresh: setup $(QUALITY_ENVIRONMENTS) ## the same on 33 tables that Martlet was not made with (three hours)
 	benchmarks/environments/tables/bin/python benchmarks/fresh_tables.py benchmarks/tables/fresh
 	$(BIN)/python benchmarks/quality.py prepare --data benchmarks/tables/fresh --add benchmarks/tables/fresh/plain/*.parquet
-	for days in 14 300; do $(BIN)/python benchmarks/quality.py prepare --data benchmarks/tables/fresh --horizon $$days \
-	  --add benchmarks/tables/fresh/after_$$days/*.parquet || exit 1; done
+	for folder in benchmarks/tables/fresh/after_*; do $(BIN)/python benchmarks/quality.py prepare \
+	  --data benchmarks/tables/fresh --horizon $${folder##*_} --add $$folder/*.parquet || exit 1; done
 	$(BIN)/python benchmarks/quality.py run --data benchmarks/tables/fresh --results benchmarks/results/fresh --seconds 60
 	$(BIN)/python benchmarks/quality.py report --data benchmarks/tables/fresh --results benchmarks/results/fresh --output benchmarks/results/fresh.md
 

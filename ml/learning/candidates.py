@@ -39,6 +39,11 @@ class Candidate:
         return self.estimator, self.family.style, str(self.parameters.get("base", ""))
 
     @property
+    def loss(self) -> str:
+        """By what it learns, if not by what the metric asks for."""
+        return str(self.parameters.get("loss", ""))
+
+    @property
     def family(self) -> Family:
         """The family, whose encoding holds where the candidate names none."""
         family = find(self.estimator)
@@ -51,11 +56,6 @@ class Leader:
 
     candidate: Candidate
     iterations: int | None
-
-    @property
-    def loss(self) -> str:
-        """By which amounts are learned best so far, if not by what the metric asks for."""
-        return str(self.candidate.parameters.get("loss", ""))
 
     @property
     def steps(self) -> float:
@@ -196,7 +196,7 @@ def candidates(
     own = tuple(Candidate(name, {}) for name in names if name not in PORTFOLIO)
     for candidate in (*own, *_listed(facts)):
         led = leader()
-        is_asked = candidate not in MORE_AMOUNTS or (led is not None and led.loss and not facts.has_time)
+        is_asked = candidate not in MORE_AMOUNTS or (led is not None and led.candidate.loss)
         if is_asked and candidate.estimator in names and _suits(candidate, facts):
             yield _bounded(candidate, facts, led)
     drawn = [name for name in DRAWN if name in names and _suits(Candidate(name, {}), facts)]
@@ -208,8 +208,8 @@ def candidates(
 def _listed(facts: Facts) -> list[Candidate]:
     """The fixed list, each candidate once."""
     amounts, squares = (AMOUNTS if facts.is_amount else ()), (SQUARES if facts.is_squared else ())
-    classes = CLASSES if facts.trees > 1 else ()
-    listed = (*FIRST[:2], *amounts, *FIRST[2:3], *classes, *FIRST[3:5], *MORE_AMOUNTS, *squares, *FIRST[5:])
+    more, classes = (() if facts.has_time else MORE_AMOUNTS), (CLASSES if facts.trees > 1 else ())
+    listed = (*FIRST[:2], *amounts, *FIRST[2:3], *classes, *FIRST[3:5], *more, *squares, *FIRST[5:])
     return [one for place, one in enumerate(listed) if one not in listed[:place]]
 
 

@@ -191,9 +191,9 @@ def _make(candidate: Candidate, encoder: FeatureEncoder, prediction: Prediction,
 def _scale(candidate: Candidate, prediction: Prediction, target: Array) -> TargetScale:
     if prediction.task == "classification":
         return TargetScale()
-    if candidate.parameters.get("loss") == "log":
+    if candidate.loss == "log":
         return TargetScale("amount")
-    if LOSSES.get(prediction.metric) == "log" and "loss" not in candidate.parameters:
+    if LOSSES.get(prediction.metric) == "log" and not candidate.loss:
         return TargetScale("log")
     return TargetScale(candidate.family.scale, target)
 

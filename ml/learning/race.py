@@ -210,7 +210,7 @@ class Race:
             return False
         trial.is_raced = True
         # Losses of different kinds can't be compared.
-        before = self._first_losses.setdefault(str(trial.candidate.parameters.get("loss", "")), [])
+        before = self._first_losses.setdefault(trial.candidate.loss, [])
         loss = float(curve.min())
         is_worse = trial.candidate.is_drawn and len(before) > 3 and loss > float(np.median(before))
         before.append(loss)
