@@ -267,7 +267,7 @@ def prepared(table: Table, frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFr
 
 def added(file: Path, horizon: int) -> tuple[Table, Callable[[], pd.DataFrame]]:
     """A table of one's own: a Parquet file with the target `y`, features, and if it has them `id` and `as_of`."""
-    frame = pd.read_parquet(file)
+    frame = pd.read_parquet(file).rename(columns=lambda name: str(name).lower())
     if "y" not in frame or frame["y"].isna().any():
         raise SystemExit(f"{file}: the column 'y' (the target) must be there, without nulls.")
     is_quantity = pd.api.types.is_numeric_dtype(frame["y"]) and frame["y"].nunique() > MOST_CLASSES

@@ -55,7 +55,7 @@ def _shares(view: View, measure: Measure, spans: Spans, many: Running) -> Iterat
             words = f"share of rows with {measure.words} = '{level}', {window.words}"
             yield of_events(view, f"{view.name}_{label}_share_{window.label}", share, words, [counted, many], [window])
         if view.is_near and view.is_of_entity:
-            when = Running(at, call("max", case(is_level, "at_")), f"max({identifier(at)}) over so_far")
+            when = _extreme("max", at, case(is_level, "at_"))
             words = f"days from the last row with {measure.words} = '{level}' to the as-of"
             yield of_events(view, f"{view.name}_{label}_days_since", days(AS_OF, looked_up(view, when)), words, [when])
 
@@ -107,7 +107,11 @@ def _of_number(view: View, measure: Measure, spans: Spans) -> Iterator[Feature]:
 
 
 def _total(name: str, gathered: str) -> Running:
-    return Running(name, gathered, f"sum({identifier(name)}) over so_far")
+    return Running(name, gathered, f"sum({identifier(name)}) over so_far", together="sum")
+
+
+def _extreme(which: str, name: str, sql: str) -> Running:
+    return Running(name, call(which, sql), f"{which}({identifier(name)}) over so_far", together=which)
 
 
 def _of_windows(view: View, measure: Measure, spans: Spans, amount: Running, count: Running) -> Iterator[Feature]:
@@ -139,7 +143,7 @@ def _of_late(view: View, measure: Measure, amount: Running, count: Running) -> I
     few = LATEST[:1] if view.kind else LATEST[-1:]
     for times in LATEST if view.is_near and not view.kind else few:
         parts = [
-            replace(one, name=late, running=f"sum({identifier(late)}) over last_{times}")
+            replace(one, name=late, running=f"sum({identifier(late)}) over last_{times}", together="")
             for one, late in ((amount, f"sum{times}_{name}"), (count, f"n{times}_{name}"))
         ]
         mean, said = ratio(*(known(view, one) for one in parts)), f"mean of {words} at the last {times} times"
@@ -149,8 +153,7 @@ def _of_late(view: View, measure: Measure, amount: Running, count: Running) -> I
 
 def _extremes(view: View, measure: Measure) -> Iterator[Feature]:
     for extreme, word in (("min", "least"), ("max", "greatest")):
-        short, column = f"{extreme}_{measure.name}", identifier(measure.name)
-        found = Running(short, f"{extreme}({column})", f"{extreme}({identifier(short)}) over so_far")
+        found = _extreme(extreme, f"{extreme}_{measure.name}", identifier(measure.name))
         said = f"{word} {measure.words} so far"
         yield of_events(view, f"{view.name}_{measure.name}_{extreme}", looked_up(view, found), said, [found])
 

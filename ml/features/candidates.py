@@ -106,7 +106,7 @@ def attributes(parent: Parent) -> list[str]:
 
 
 def _of_view(population: Population, view: View, graph: Graph, values: Values, spans: Spans) -> Iterator[Feature]:
-    many = Running("n", as_double("count(*)"), "sum(n) over so_far")
+    many = Running("n", as_double("count(*)"), "sum(n) over so_far", together="sum")
     what = "earlier outcomes" if view.is_own else f"rows of {view.table.name}"
     if view.kind:
         what = f"{what} {view.kind.words}"
@@ -139,7 +139,7 @@ def _trend(view: View, what: str, windows: Sequence[Window], many: Running) -> I
 
 def _rhythm(view: View, what: str) -> Iterator[Feature]:
     """When events came."""
-    first = Running("first_at", "min(at_)", "first_value(first_at) over so_far")
+    first = Running("first_at", "min(at_)", "first_value(first_at) over so_far", together="min")
     gap = Running(
         "usual_gap",
         "min(at_)",

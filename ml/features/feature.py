@@ -18,23 +18,18 @@ ROOM = 101  # characters of a line for the names of a feature and of its view
 class Running:
     """A column that is known after each instant of a key.
 
-    `gathered` aggregates the events of one instant; `running` goes over the instants up to now. Where it has a column
-    that is `distinct`, only events count at which a key has a value of that column for the first time. Decimals are
-    added up as `scale` times their amount: whole numbers, which doubles hold exactly.
+    `gathered` aggregates the events of one instant; `running` goes over the instants up to now; `together` aggregates
+    the values of several keys to that of all, empty if nothing does. Where it has a column that is `distinct`, only
+    events count at which a key has a value of that column for the first time. Decimals are added up as `scale` times
+    their amount: whole numbers, which doubles hold exactly.
     """
 
     name: str
     gathered: str
     running: str
+    together: str = ""
     distinct: str = ""
     scale: int = 1
-
-    @property
-    def together(self) -> str:
-        """What aggregates its values of several keys to that of all; empty if nothing does."""
-        starts = {"sum(": "sum", "min(": "min", "max(": "max", "first_value(": "min"}
-        found = next((word for start, word in starts.items() if self.running.startswith(start)), "")
-        return found if self.running.endswith("over so_far") else ""
 
 
 @dataclass(frozen=True)

@@ -105,6 +105,7 @@ class Facts:
 
 _BOOST, _RANDOM = "hist_gradient_boosting", "boosted_extra_trees"
 _TREES, _FOREST = "extra_trees", "random_forest"
+_SINGLE_ROWS = {"min_samples_leaf": 1, "max_features": "sqrt"}  # of trees that grow to the last row
 _NETWORK = {"hidden_layer_sizes": (96, 48), "learning_rate_init": 0.003}
 
 # Seconds that a forest's tree takes for each row, feature tried, and level of the tree.
@@ -133,13 +134,13 @@ FIRST: tuple[Candidate, ...] = (
     Candidate(_RANDOM, {"learning_rate": 0.06, "max_leaf_nodes": 8, "min_samples_leaf": 20, "max_features": 0.5}),
     Candidate(_FOREST, {"min_samples_leaf": 2, "max_features": 0.4}),
     Candidate("linear", {"penalty": 0.3}),
-    Candidate(_TREES, {"min_samples_leaf": 1, "max_features": "sqrt"}),
+    Candidate(_TREES, _SINGLE_ROWS),
     Candidate("kernel", {"n_components": 500, "penalty": 3.0}),
 )
 
 # Of several classes a boosting grows a tree each: what learns all of them at once comes before further boostings.
 CLASSES: tuple[Candidate, ...] = (
-    Candidate(_TREES, {"min_samples_leaf": 1, "max_features": "sqrt"}),
+    Candidate(_TREES, _SINGLE_ROWS),
     Candidate("neural_network", {**_NETWORK, "hidden_layer_sizes": (192, 96), "alpha": 0.001}),
 )
 

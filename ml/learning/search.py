@@ -26,7 +26,7 @@ from ml.learning.split import Fold, Split
 from ml.learning.standings import Trial, Tried
 
 # Rows that a fold's training may have: enough for a good choice, few enough for several trials in the budget.
-ROWS_PER_SECOND, FEWEST_ROWS = 3_000, 10_000
+ROWS_PER_SECOND, FEWEST_ROWS = 1_500, 10_000
 MOST_JUDGED = 30_000  # rows that judge one fold
 # With more rows than the first number to learn from, the second number of folds tells candidates apart.
 ENOUGH_FOLDS = ((60_000, 1), (10_000, 3))
@@ -137,8 +137,9 @@ def _require_known(prediction: Prediction) -> None:
 
 def _folds(dataset: Dataset, split: Split, prediction: Prediction) -> list[Fold]:
     rows = max(FEWEST_ROWS, int(ROWS_PER_SECOND * prediction.search.seconds))
-    enough = next((folds for more_than, folds in ENOUGH_FOLDS if len(split.train) > more_than), len(split.folds))
-    return [_thinned(dataset, learn, judge, rows) for learn, judge in split.folds[:enough]]
+    learned = max(len(split.train), *(len(learn) for learn, _ in split.tried))
+    enough = next((folds for more_than, folds in ENOUGH_FOLDS if learned > more_than), len(split.tried))
+    return [_thinned(dataset, learn, judge, rows) for learn, judge in split.tried[:enough]]
 
 
 def _thinned(dataset: Dataset, learn: Rows, judge: Rows, most: int) -> Fold:

@@ -21,6 +21,7 @@ TEST_SHARE = 0.2  # of the entities, where there is no time
 # A period to validate on grows by whole as-ofs until it holds this many rows; of few rows at most the first share, of
 # many at least the second: a few thousand rows of two days would choose for the weather of those days.
 PERIOD_ROWS, MOST_OF_FEW, LEAST_OF_MANY = 2_000, 0.1, 0.05
+LEAST_LEARNED = 0.5  # of the rows before the test, that a fold must learn from
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Split:
         train: rows to learn from.
         test: rows to be judged on, once.
         folds: pairs of (train, validation), all within `train`.
+        tried: the pairs that candidates are tried on: `folds`, or of all rows before the test, see `_tried`.
         tested_from: the first as-of of the test, or None without time.
         tested_to: the last as-of of the test, or None without time.
     """
@@ -38,6 +40,7 @@ class Split:
     train: Rows
     test: Rows
     folds: tuple[Fold, ...]
+    tried: tuple[Fold, ...]
     tested_from: np.datetime64 | None
     tested_to: np.datetime64 | None
 
@@ -64,7 +67,19 @@ def split_rows(dataset: Dataset, prediction: Prediction) -> Split:
     folds = tuple(_time_folds(dataset, train, as_of, horizon)) or _entity_folds(dataset, train)
     if not folds or not _both_usable(dataset, train, test):
         raise _too_little(dataset, prediction, train, test)
-    return _split(dataset, train, test, folds)
+    earlier = closed[as_of[closed] < as_of[test].min()]
+    return _split(dataset, train, test, folds, _tried(dataset, folds, earlier))
+
+
+def _tried(dataset: Dataset, folds: tuple[Fold, ...], earlier: Rows) -> tuple[Fold, ...]:
+    """Where the horizon is so long beside the history that purging leaves little to fit on: folds by entity, unpurged.
+
+    A choice by few rows is luck. Here it sees outcomes that became known after the test began; what is tested has
+    learned from none of them.
+    """
+    if max(len(learn) for learn, _ in folds) >= LEAST_LEARNED * len(earlier):
+        return folds
+    return _entity_folds(dataset, earlier) or folds
 
 
 def _last_period(rows: Rows, as_of: NDArray[np.datetime64], horizon: np.timedelta64) -> Fold:
@@ -100,13 +115,13 @@ def _split_by_entity(dataset: Dataset, prediction: Prediction, closed: Rows) -> 
     folds = _entity_folds(dataset, train)
     if not folds or not _both_usable(dataset, train, test):
         raise _too_little(dataset, prediction, train, test)
-    return _split(dataset, train, test, folds)
+    return _split(dataset, train, test, folds, folds)
 
 
-def _split(dataset: Dataset, train: Rows, test: Rows, folds: tuple[Fold, ...]) -> Split:
+def _split(dataset: Dataset, train: Rows, test: Rows, folds: tuple[Fold, ...], tried: tuple[Fold, ...]) -> Split:
     tested = None if dataset.as_of is None else dataset.as_of[test]
     first, last = (None, None) if tested is None else (tested.min(), tested.max())
-    return Split(train, test, folds, first, last)
+    return Split(train, test, folds, tried, first, last)
 
 
 def _entity_folds(dataset: Dataset, train: Rows) -> tuple[Fold, ...]:

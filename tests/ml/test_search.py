@@ -56,7 +56,7 @@ def test_a_number_of_trials_repeats_exactly() -> None:
 
 
 def test_more_rows_than_a_fold_has_get_more_iterations() -> None:
-    dataset = churn(customers=40, weeks=20)
+    dataset = churn(customers=40, weeks=30)
     result = found(dataset, declare(estimators=("hist_gradient_boosting",), search=Search(2.0, trials=1)))
     (part,) = result.recipe.parts
     tried = result.recipe.tried_rows

@@ -29,6 +29,23 @@ def test_the_test_is_the_last_horizon_and_training_is_purged() -> None:
     assert len(np.unique(judged)) == len(judged)
 
 
+def test_where_purging_leaves_little_candidates_are_tried_on_all_rows_before_the_test() -> None:
+    dataset = churn(customers=100, weeks=18)
+    split = split_rows(dataset, declare())
+    times = dataset.as_of
+    assert times is not None
+    earlier = np.flatnonzero(times < times[split.test].min())
+    assert times[split.train].max() + HORIZON <= times[split.test].min()
+    assert all(set(learn) | set(judge) <= set(split.train) for learn, judge in split.folds)
+    assert split.tried is not split.folds
+    assert np.array_equal(np.sort(np.concatenate([judge for _, judge in split.tried])), earlier)
+    customer = dataset.keys["customer"].to_numpy()
+    for learn, judge in split.tried:
+        assert not set(customer[learn]) & set(customer[judge])
+    longer = split_rows(churn(customers=100, weeks=40), declare())
+    assert longer.tried is longer.folds
+
+
 def test_open_rows_take_no_part() -> None:
     frame = weekly()
     frame["churned"] = frame["churned"].astype(object)
