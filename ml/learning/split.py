@@ -74,8 +74,8 @@ def split_rows(dataset: Dataset, prediction: Prediction) -> Split:
 def _tried(dataset: Dataset, folds: tuple[Fold, ...], earlier: Rows) -> tuple[Fold, ...]:
     """Where the horizon is so long beside the history that purging leaves little to fit on: folds by entity, unpurged.
 
-    A choice by few rows is luck. Here it sees outcomes that became known after the test began; what is tested has
-    learned from none of them.
+    A choice by few rows is luck. So weights, iterations and calibration see outcomes that became known after the test
+    began; the estimators that are tested do not.
     """
     if max(len(learn) for learn, _ in folds) >= LEAST_LEARNED * len(earlier):
         return folds
