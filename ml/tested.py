@@ -103,4 +103,4 @@ def _expected(
         folds = float(np.mean([len(learn) for learn, _ in split.tried]))
         reach = with_more_rows(validated.value, tested.value, folds, len(split.train), len(dataset.closed))
         return expected(tested, measured(np.arange(len(unseen.y))), (), reach)
-    return expected(tested, None, [measured(part) for part in unseen.parts])
+    return expected(tested, None, [measured(part) for part in unseen.periods])

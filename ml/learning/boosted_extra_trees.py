@@ -1,183 +1,141 @@
 """Boostings of extremely randomised trees."""
 
-from collections.abc import Callable
-from typing import Any, Self
+import inspect
+from heapq import heappush
+from types import FunctionType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn import config_context
+from sklearn.base import _fit_context
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE
-from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
-from sklearn.tree import ExtraTreeRegressor
-
-from ml.learning.medians import medians_of
+from sklearn.ensemble._hist_gradient_boosting.grower import TreeGrower
+from sklearn.ensemble._hist_gradient_boosting.splitting import SplitInfo
 
 Array = NDArray[np.float64]
-Codes = NDArray[np.float32]
 
-BELOW = 0  # where missing values lie in half of the trees; in the others above
-APART = 0.33  # of a feature's bins, that missing values lie away from all others: one split in four asks for them
-NO_CATEGORIES = np.empty((0, 8), np.uint32)
-FLATTEST = 1e-3  # of the mean curvature, that a row counts with at least when splits are chosen
+# What goes left, of the rows below a threshold, above it, and with a missing value; and the same for each of three ways
+# to split. Without missing values there is only the first way.
+WAYS = np.array([[1.0, 1.0, 1.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
+MISSING_LEFT, MISSING_APART = 1, 2
+GRADIENT, CURVATURE, ROWS = range(3)
+# As in scikit-learn: curvature that either side of a split must have, and what is added lest zero divides.
+FLATTEST, TINY = 1e-3, 1e-15
 
 
-class _RandomSplits:
-    """A histogram gradient boosting whose splits are drawn at random: of each feature one, and the best is taken.
+class _DrawnTree(TreeGrower):  # type: ignore[misc]  # scikit-learn has no types
+    """A tree of scikit-learn's boosting, but its splits are drawn: of each feature one threshold; the best is taken.
 
-    Such trees follow smooth targets in many small steps where the best splits cut in a few large ones (Geurts et al.,
-    "Extremely randomized trees", 2006). Parameters and fitted attributes are those of scikit-learn's boosting;
-    features are numbers.
+    A threshold lies between the lowest and the highest bin that a node's rows are in, each place as likely as another.
     """
 
-    def fit(self, matrix: Array, target: NDArray[Any], **judged: NDArray[Any]) -> Self:
-        """Fit; `judged` are the `X_val` and `y_val` that tell, with early stopping, when to stop."""
-        _begin(self, super().fit, matrix, target)  # type: ignore[misc]  # of the boosting that it is mixed with
-        _Growing(self, matrix, target).grow(judged)
-        return self
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 -- scikit-learn has no types
+        """Take what scikit-learn's boosting tells its trees."""
+        features, self._bins = settings["X_binned"].shape[1], settings["n_bins"]
+        self._random = settings["rng"]
+        self._left_out = features - max(1, int(np.ceil(settings["feature_fraction_per_split"] * features)))
+        self._ways = WAYS if np.any(settings["has_missing_values"]) else WAYS[:, :1]
+        self._least = np.array([FLATTEST, settings["min_samples_leaf"]])[:, None, None]
+        # Where the three groups of a feature's bins begin, among the bins of all features.
+        starts = np.arange(features) * self._bins
+        self._begins = np.column_stack([starts, starts, starts + self._bins - 1])
+        super().__init__(**settings)
 
+    def _compute_best_split_and_push(self, node: Any) -> None:  # noqa: ANN401 -- scikit-learn has no types
+        node.split_info = self._split(node)
+        if node.split_info.gain <= 0:
+            self._finalize_leaf(node)
+        else:
+            heappush(self.splittable_nodes, node)
 
-class BoostedExtraTreesRegressor(_RandomSplits, HistGradientBoostingRegressor):  # type: ignore[misc]  # has no types
-    """Random splits for numbers."""
-
-
-class BoostedExtraTreesClassifier(_RandomSplits, HistGradientBoostingClassifier):  # type: ignore[misc]  # has no types
-    """Random splits for classes."""
-
-
-def _begin(model: Any, fit: Callable[..., Any], matrix: Array, target: NDArray[Any]) -> None:  # noqa: ANN401 -- scikit-learn has no types
-    """Let scikit-learn's boosting take a single step: so it learns bins, classes, loss and first prediction."""
-    settings = {"max_iter": model.max_iter, "early_stopping": model.early_stopping}
-    model.set_params(max_iter=1, early_stopping=False)
-    try:
-        fit(matrix, target)
-    finally:
-        model.set_params(**settings)
-
-
-class _Growing:
-    """Adds trees to a model, each a Newton step (Friedman, "Greedy function approximation", 2001)."""
-
-    def __init__(self, model: Any, matrix: Array, target: NDArray[Any]) -> None:  # noqa: ANN401 -- scikit-learn has no types
-        self._model, self._loss = model, model._loss
-        self._codes, self._y = self._coded(matrix), self._numbered(target)
-        self._may_miss = np.asarray(np.isnan(matrix).any(axis=0))
-        self._random = np.random.default_rng(model.random_state)
-        # Before the first threshold and behind the last one lie only missing values.
-        edges = [np.concatenate([[-np.inf], edges, [np.inf]]) for edges in model._bin_mapper.bin_thresholds_]
-        self._edges, sizes = np.concatenate(edges), np.array([len(one) for one in edges])
-        self._last = np.cumsum(sizes) - 1
-        self._first = self._last - sizes + 1
-
-    def grow(self, judged: dict[str, NDArray[Any]]) -> None:
-        """Grow to the end, or until the judged rows have seen no progress for a while."""
-        model, scores = self._model, []
-        raw = self._start(len(self._y))
-        watches = bool(judged) and model.early_stopping
-        if watches:
-            codes, outcome = self._coded(judged["X_val"]), self._numbered(judged["y_val"])
-            watched = self._start(len(outcome))
-            scores.append(self._score(outcome, watched))
-        model._predictors = []
-        with config_context(skip_parameter_validation=True):
-            for _ in range(model.max_iter):
-                side = int(self._random.integers(2))
-                trees = self._step(raw, side)
-                model._predictors.append([self._predictor(*tree, side) for tree in trees])
-                if watches:
-                    for place, (tree, values) in enumerate(trees):
-                        watched[:, place] += values[tree.apply(codes[side])]
-                    scores.append(self._score(outcome, watched))
-                    if _is_over(scores, model.n_iter_no_change, model.tol):
-                        break
-        model.validation_score_ = np.asarray(scores)
-
-    def _coded(self, matrix: Array) -> tuple[Codes, Codes]:
-        """The number of each value's bin, with missing ones well below all others, or well above."""
-        mapper = self._model._bin_mapper
-        binned = mapper.transform(matrix)
-        is_missing = binned == mapper.missing_values_bin_idx_
-        codes = np.ascontiguousarray(binned, np.float32)
-        if not is_missing.any():
-            return codes, codes
-        bins = mapper.n_bins_non_missing_.astype(np.float32)
-        return np.where(is_missing, -APART * bins, codes), np.where(is_missing, (1 + APART) * bins, codes)
-
-    def _numbered(self, target: NDArray[Any]) -> Array:
-        classes = getattr(self._model, "classes_", None)
-        return np.asarray(target if classes is None else np.searchsorted(classes, target), dtype=np.float64)
-
-    def _start(self, rows: int) -> Array:
-        baseline = self._model._baseline_prediction
-        return np.asfortranarray(np.broadcast_to(baseline, (rows, baseline.shape[1])).astype(np.float64))
-
-    def _score(self, outcome: Array, raw: Array) -> float:
-        return -float(self._loss(outcome, _flat(raw), n_threads=1))
-
-    def _step(self, raw: Array, side: int) -> list[tuple[Any, Array]]:
-        """A tree for each output, with the value of each of its nodes; adds them to `raw`."""
-        codes = self._codes[side]
-        slopes, curves = self._loss.gradient_hessian(self._y, _flat(raw), n_threads=1)
-        slopes, curves = slopes.reshape(raw.shape), curves.reshape(-1, raw.shape[1] if curves.size > 1 else 1)
-        grown = []
-        for place in range(raw.shape[1]):
-            tree = self._tree(codes, slopes[:, place], curves[:, place])
-            leaves = tree.apply(codes)
-            values = self._values(leaves, tree.node_count, slopes[:, place], curves[:, place], raw[:, place])
-            raw[:, place] += values[leaves]
-            grown.append((tree, values))
-        return grown
-
-    def _tree(self, codes: Codes, slopes: Array, curves: Array) -> Any:  # noqa: ANN401 -- scikit-learn has no types
-        weight = None if self._loss.constant_hessian else np.maximum(curves, FLATTEST * curves.mean())
-        goal = -slopes if weight is None else -slopes / weight
-        model = self._model
-        made = ExtraTreeRegressor(
-            max_leaf_nodes=model.max_leaf_nodes,
-            min_samples_leaf=model.min_samples_leaf,
-            max_features=model.max_features,
-            random_state=int(self._random.integers(2**31)),
+    def _split(self, node: Any) -> SplitInfo:  # noqa: ANN401 -- scikit-learn has no types
+        bins = np.asarray(node.histograms)
+        thresholds = self._thresholds(bins["count"])
+        groups = self._groups(bins, thresholds)
+        lefts = groups @ self._ways
+        rights = groups.sum(axis=2, keepdims=True) - lefts
+        saved = self._saved(lefts) + self._saved(rights)
+        saved[(np.minimum(lefts, rights)[CURVATURE:] < self._least).any(axis=0)] = -np.inf
+        if self._left_out:
+            saved[self._random.permutation(self.n_features)[: self._left_out]] = -np.inf
+        feature, way = divmod(int(saved.argmax()), saved.shape[1])
+        left, right = lefts[:, feature, way].tolist(), rights[:, feature, way].tolist()
+        last = int(self.n_bins_non_missing[feature]) - 1
+        return SplitInfo(
+            gain=float(saved[feature, way] - self._saved((node.sum_gradients, node.sum_hessians))),
+            feature_idx=feature,
+            bin_idx=last if way == MISSING_APART else int(thresholds[feature]),
+            missing_go_to_left=way == MISSING_LEFT,
+            sum_gradient_left=left[GRADIENT],
+            sum_gradient_right=right[GRADIENT],
+            sum_hessian_left=left[CURVATURE],
+            sum_hessian_right=right[CURVATURE],
+            n_samples_left=int(left[ROWS]),
+            n_samples_right=int(right[ROWS]),
+            value_left=self._value(left),
+            value_right=self._value(right),
+            is_categorical=False,
+            left_cat_bitset=None,
         )
-        # Scaled, since scikit-learn takes a variance below 2e-16 for none.
-        return made.fit(codes, goal / (goal.std() or 1.0), sample_weight=weight, check_input=False).tree_
 
-    def _values(self, leaves: NDArray[np.intp], nodes: int, slopes: Array, curves: Array, raw: Array) -> Array:
-        """(nodes,) what a tree adds to the rows of each leaf."""
-        rate = self._model.learning_rate
-        if not self._loss.differentiable:
-            medians: Array = rate * medians_of(self._y - raw, leaves, nodes)
-            return medians
-        slope = np.bincount(leaves, slopes, nodes)
-        curve = np.bincount(leaves, None if self._loss.constant_hessian else curves, nodes)
-        found: Array = -rate * slope / np.maximum(curve + self._model.l2_regularization, 1e-12)
-        return found
+    def _thresholds(self, counts: NDArray[np.uint32]) -> NDArray[np.intp]:
+        """(features,) the last bin that lies below; `counts` are rows by feature and bin, of missing values last."""
+        is_met = counts[:, :-1] != 0
+        lowest, highest = is_met.argmax(axis=1), self._bins - 2 - is_met[:, ::-1].argmax(axis=1)
+        drawn = lowest + (self._random.random(len(counts)) * (highest - lowest)).astype(np.intp)
+        below: NDArray[np.intp] = np.minimum(drawn, self._bins - 3)
+        return below
 
-    def _predictor(self, tree: Any, values: Array, side: int) -> TreePredictor:  # noqa: ANN401 -- scikit-learn has no types
-        """A tree as scikit-learn's boosting keeps its own: thresholds are values, no numbers of bins."""
-        nodes = np.zeros(tree.node_count, PREDICTOR_RECORD_DTYPE)
-        is_leaf = tree.children_left < 0
-        inner = np.flatnonzero(~is_leaf)
-        feature, left, right = tree.feature[inner], tree.children_left[inner], tree.children_right[inner]
-        nodes["value"], nodes["is_leaf"], nodes["count"] = values, is_leaf, tree.n_node_samples
-        nodes["feature_idx"][inner], nodes["left"][inner], nodes["right"][inner] = feature, left, right
-        nodes["num_threshold"][inner] = self._limits(feature, tree.threshold[inner])
-        # What never was missing goes where most rows go.
-        counts = tree.n_node_samples
-        most = counts[left] > counts[right]
-        nodes["missing_go_to_left"][inner] = np.where(self._may_miss[feature], side == BELOW, most)
-        return TreePredictor(nodes, NO_CATEGORIES, NO_CATEGORIES)
+    def _groups(self, bins: NDArray[Any], thresholds: NDArray[np.intp]) -> Array:
+        """(3, features, 3) gradients, curvatures and rows below each threshold, above it, and of missing values."""
+        self._begins[:, 1] = self._begins[:, 0] + thresholds + 1
+        begins = self._begins.reshape(-1)
+        groups = np.empty((3, *self._begins.shape))
+        groups[GRADIENT] = np.add.reduceat(bins["sum_gradients"].reshape(-1), begins).reshape(-1, 3)
+        groups[ROWS] = np.add.reduceat(bins["count"].reshape(-1), begins).reshape(-1, 3)
+        groups[CURVATURE] = groups[ROWS]  # where each row's is 1
+        if not self.histogram_builder.hessians_are_constant:
+            groups[CURVATURE] = np.add.reduceat(bins["sum_hessians"].reshape(-1), begins).reshape(-1, 3)
+        return groups
 
-    def _limits(self, features: NDArray[np.intp], thresholds: Array) -> Array:
-        """(n,) the highest values that go left, of splits of features between their bins."""
-        first = self._first[features]
-        place = first + np.floor(thresholds).astype(np.intp) + 1
-        limits: Array = self._edges[np.clip(place, first, self._last[features])]
-        return limits
+    def _saved(self, sums: Any) -> Any:  # noqa: ANN401 -- numbers or arrays of them
+        """Twice the loss that a leaf saves by its value."""
+        return sums[GRADIENT] ** 2 / (sums[CURVATURE] + self.l2_regularization + TINY)
+
+    def _value(self, sums: list[float]) -> float:
+        penalty: float = self.l2_regularization
+        return -sums[GRADIENT] / (sums[CURVATURE] + penalty + TINY)
 
 
-def _flat(raw: Array) -> Array:
-    return raw[:, 0] if raw.shape[1] == 1 else raw
+def _of_drawn_trees(fit: Any) -> Any:  # noqa: ANN401 -- scikit-learn has no types
+    """The `fit` of a boosting of scikit-learn's with drawn trees: the same code, but `TreeGrower` means ours in it.
+
+    To exchange the name in scikit-learn's module would change boostings that other threads fit.
+
+    Raises:
+        ImportError: this scikit-learn grows its trees by another name.
+    """
+    loop = inspect.unwrap(fit)
+    if "TreeGrower" not in loop.__code__.co_names:
+        raise ImportError("scikit-learn grows trees of boostings otherwise now: install the one in requirements.lock.")
+    names = {**loop.__globals__, "TreeGrower": _DrawnTree}
+    own = FunctionType(loop.__code__, names, loop.__name__, loop.__defaults__, loop.__closure__)
+    own.__kwdefaults__ = loop.__kwdefaults__
+    return _fit_context(prefer_skip_nested_validation=True)(own)
 
 
-def _is_over(scores: list[float], patience: int, tolerance: float) -> bool:
-    return len(scores) > patience and max(scores[-patience:]) <= scores[-patience - 1] + tolerance
+class BoostedExtraTreesRegressor(HistGradientBoostingRegressor):  # type: ignore[misc]  # scikit-learn has no types
+    """A histogram gradient boosting of numbers whose splits are drawn: of each feature one, and the best is taken.
+
+    Such trees follow smooth targets in many small steps where the best splits cut in a few large ones, and noise less
+    (Geurts et al., "Extremely randomized trees", 2006). Parameters and fitted attributes are those of scikit-learn's
+    boosting; features are numbers.
+    """
+
+    fit = _of_drawn_trees(HistGradientBoostingRegressor.fit)
+
+
+class BoostedExtraTreesClassifier(HistGradientBoostingClassifier):  # type: ignore[misc]  # scikit-learn has no types
+    """The same of classes."""
+
+    fit = _of_drawn_trees(HistGradientBoostingClassifier.fit)

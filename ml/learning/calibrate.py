@@ -66,16 +66,20 @@ class Calibrator:
         self.slopes, self.offset = slopes, float(model.intercept_[0])
 
 
-def calibrate(y: Array, output: Array, parts: Sequence[NDArray[np.intp]]) -> Calibrator:
+def calibrate(y: Array, output: Array, parts: Sequence[NDArray[np.intp]], *, are_periods: bool = False) -> Calibrator:
     """A calibrator fitted on out-of-fold outputs, if it helps on rows that it did not see; else the one without effect.
 
     Args:
         y: positions of classes.
         output: out-of-fold outputs.
         parts: positions of rows that belong together, such as those of a fold: each part is calibrated by the others.
+        are_periods: whether each part is a time with base rates of its own. Which rate the next one has is not known by
+            them; so they are not learned, and what is has to help each part.
     """
     if len(y) < FEWEST_ROWS or len(parts) < 2:
         return Calibrator()
+    if are_periods:
+        output = levelled(y, output, parts)
     gains = []
     for part in parts:
         rest = np.setdiff1d(np.arange(len(y)), part)
@@ -84,6 +88,8 @@ def calibrate(y: Array, output: Array, parts: Sequence[NDArray[np.intp]]) -> Cal
         after = Calibrator().fit(y[rest], output[rest]).apply(output[part])
         gains.append(_losses(y[part], output[part]) - _losses(y[part], after))
     gain = np.concatenate(gains)
+    if are_periods and min(part.mean() for part in gains) <= 0:
+        return Calibrator()
     helps = gain.mean() > STANDARD_ERRORS * gain.std() / np.sqrt(len(gain))
     return Calibrator().fit(y, output) if helps else Calibrator()
 
@@ -138,6 +144,15 @@ def moved(output: Array, shares: Array) -> Array:
         logits = logits + np.log(shares / np.maximum(_softmax(logits).mean(axis=0), SMALLEST))
     made = _softmax(logits)
     return made[:, 1] if output.ndim == 1 else made
+
+
+def levelled(y: Array, output: Array, parts: Sequence[NDArray[np.intp]]) -> Array:
+    """The outputs of the same shape, each part's moved to the shares of the classes that it met."""
+    classes = 2 if output.ndim == 1 else output.shape[1]
+    level = output.copy()
+    for part in parts:
+        level[part] = moved(output[part], class_shares(y[part], classes))
+    return level
 
 
 def _sides(output: Array) -> Array:

@@ -5,13 +5,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ml.learning.effort import boosted_tree_seconds, forest_tree_seconds
 from ml.learning.medians import FEWEST_IN_LEAF
 from ml.learning.portfolio import LINE, PORTFOLIO, Family, Parameters, find
 
-# What a tree of a boosting takes on one core, in seconds: a fixed part, and parts for each leaf and cell of the matrix.
-# Only orders of magnitude matter: they bound how long one fit may take, by the size of the data and never by the clock.
-TREE_SECONDS, LEAF_SECONDS, CELL_SECONDS = 0.4e-3, 4e-5, 8e-9
-DRAWN_CELL_SECONDS = 2e-8  # where splits are drawn: of the features that are tried
 TRIAL_SHARE = 0.12  # of the budget, for one trial on all its folds
 MOST_ITERATIONS, FEWEST_ITERATIONS = 1_000, 30
 NETWORK_STEPS, STEP_SECONDS = (500, 3_000), 0.7e-3  # how many steps a network's solver takes, and one step's seconds
@@ -96,10 +93,7 @@ class Facts:
 
     def iterations(self, candidate: Candidate) -> int:
         """How many iterations one fit of a boosting may take."""
-        parameters, cell = candidate.parameters, CELL_SECONDS
-        if candidate.estimator == _RANDOM:
-            cell = DRAWN_CELL_SECONDS * float(parameters.get("max_features", 1.0))
-        tree = TREE_SECONDS + LEAF_SECONDS * int(parameters["max_leaf_nodes"]) + cell * self.rows * self.features
+        tree = boosted_tree_seconds(candidate.estimator, candidate.parameters, self.rows, self.features)
         return int(np.clip(self.fit_seconds / (self.trees * tree), FEWEST_ITERATIONS, MOST_ITERATIONS))
 
 
@@ -108,8 +102,6 @@ _TREES, _FOREST = "extra_trees", "random_forest"
 _SINGLE_ROWS = {"min_samples_leaf": 1, "max_features": "sqrt"}  # of trees that grow to the last row
 _NETWORK = {"hidden_layer_sizes": (96, 48), "learning_rate_init": 0.003}
 
-# Seconds that a forest's tree takes for each row, feature tried, and level of the tree.
-SPLIT_SECONDS = {_TREES: 2e-8, _FOREST: 6e-8}
 FEWEST_TREES, MOST_TREES = 20, 150
 
 # What is tried first, the most promising first. Few leaves and many rows per leaf suit noisy business data. How many
@@ -241,9 +233,7 @@ def _bounded(candidate: Candidate, facts: Facts, leader: Leader | None) -> Candi
 
 def _trees(candidate: Candidate, facts: Facts) -> int:
     """How many trees a forest may have."""
-    share = candidate.parameters["max_features"]
-    features = facts.features**0.5 if share == "sqrt" else facts.features * float(share)
-    each = SPLIT_SECONDS[candidate.estimator] * facts.rows * np.log2(facts.rows) * max(features, 1.0)
+    each = forest_tree_seconds(candidate.estimator, candidate.parameters, facts.rows, facts.features)
     return int(np.clip(facts.fit_seconds / each, FEWEST_TREES, MOST_TREES))
 
 

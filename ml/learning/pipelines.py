@@ -169,13 +169,11 @@ def assemble(
 
 
 def _periods(validation: Validation, dataset: Dataset) -> list[NDArray[np.intp]]:
-    """Positions of the rows of each period, the oldest first; folds that begin together are one."""
-    if dataset.as_of is None or not dataset.has_periods:
+    """Positions of the rows of each period, the oldest first."""
+    as_of = dataset.as_of
+    if as_of is None or not dataset.has_periods:
         return []
-    found: dict[np.datetime64, list[NDArray[np.intp]]] = {}
-    for part in validation.parts:
-        found.setdefault(dataset.as_of[validation.rows[part]].min(), []).append(part)
-    return [np.concatenate(found[first]) for first in sorted(found)]
+    return sorted(validation.periods, key=lambda period: as_of[validation.rows[period]].min())
 
 
 def dump(model: FittedPrediction) -> bytes:

@@ -112,9 +112,7 @@ def _network(task: str, _: str, seed: int, parameters: Parameters) -> BaseEstima
 
 PORTFOLIO: dict[str, Family] = {
     "hist_gradient_boosting": Family(_boosting, style="tree", most_bags=8, grows=True),
-    "boosted_extra_trees": Family(
-        _boosted_extra_trees, style="tree", cost=2, most_rows=50_000, most_bags=8, grows=True
-    ),
+    "boosted_extra_trees": Family(_boosted_extra_trees, style="tree", most_bags=8, grows=True),
     "linear": Family(_linear, style="linear"),
     "extra_trees": Family(_extra_trees, style="tree", cost=2, is_forest=True),
     "random_forest": Family(_forest, style="tree", cost=3, is_forest=True),

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from ml.declaration import Prediction
 from ml.learning.blend import bounded
 from ml.learning.budget import Budget
-from ml.learning.calibrate import best_temperature, class_shares, moved, temper
+from ml.learning.calibrate import best_temperature, class_shares, levelled, temper
 from ml.learning.candidates import Candidate
 from ml.learning.cores import Submit, workers
 from ml.learning.dataset import Dataset
+from ml.learning.effort import boosted_tree_seconds
+from ml.learning.encode import width
 from ml.learning.fitting import WORDS, Encodings, FoldFit, best_iterations, fit_fold, fold_output, growth
 from ml.learning.scorers import Judge
 from ml.learning.split import Fold
@@ -24,12 +26,14 @@ from ml.learning.words import Texts
 
 Array = NDArray[np.float64]
 
-# Below this many rows a fit is mostly Python, which does one thing at a time: threads would only wait for each other.
-# Processes don't, but take two seconds to start.
-FEWEST_ROWS_FOR_THREADS, SECONDS_FOR_PROCESSES = 2_000, 20.0
+# The fewer the rows, the more of a fit is Python, which does one thing at a time: below the second number threads wait
+# much for each other, below the first they only do.
+FEWEST_ROWS_FOR_THREADS, ENOUGH_ROWS_FOR_THREADS = 2_000, 40_000
+# Processes don't wait, but take two seconds to start, and each gets a copy of what it learns from.
+SECONDS_FOR_PROCESSES, MOST_CELLS_FOR_PROCESSES = 20.0, 10_000_000
 # With at most so many rows, this many fits are averaged.
 BAGS = ((3_000, 8), (10_000, 4), (30_000, 2))
-SAFETY = 1.2  # fits take longer than they did before, if anything
+SAFETY = 1.4  # fits take longer than they did before, if anything
 HOPELESS = 12  # so many failures before any success mean that the data are at fault
 SKIPS = 8  # candidates passed over as too slow before a search ends early
 MOST_OF_BUDGET = 0.4  # that may be kept for fitting the blend once
@@ -64,10 +68,10 @@ class Race:
         learned = [len(learn) for learn, _ in folds]
         self._rows, self.mean_rows = max(learned), float(np.mean(learned))
         self.texts = Texts.of(dataset, rows=self._rows, seconds=budget.seconds, seed=prediction.seed)
+        self.features = width(dataset.kinds, dataset.features.iloc[folds[0][0]]) + self.texts.width
         self._encodings = Encodings(dataset, folds, prediction.task, self.texts)
-        has_few_rows = self._rows < FEWEST_ROWS_FOR_THREADS
-        self.are_processes = has_few_rows and budget.has_clock and budget.seconds >= SECONDS_FOR_PROCESSES
-        self.workers = 1 if has_few_rows and not self.are_processes else cpu_count()
+        self._are_processes = self.needs_processes(self._rows)
+        self.workers = cpu_count() if self._are_processes or self._rows >= FEWEST_ROWS_FOR_THREADS else 1
         target = np.concatenate([dataset.known_target[rows] for fold in folds for rows in fold])
         self._bounds = float(target.min()), float(target.max())
         self._outcome = np.concatenate([dataset.known_target[judged] for _, judged in folds])
@@ -88,7 +92,7 @@ class Race:
         The first candidate is always tried to its end.
         """
         running: list[_Running] = []
-        with workers(self.workers, are_processes=self.are_processes) as submit:
+        with workers(self.workers, are_processes=self._are_processes) as submit:
             while True:
                 while self._waiting(running) < self.workers:
                     candidate = self._next(upcoming, running)
@@ -100,6 +104,11 @@ class Race:
                     break
                 running = self._settle(running)
         self.trials.sort(key=lambda trial: trial.number)
+
+    def needs_processes(self, rows: int) -> bool:
+        """Whether fits on so many rows are better done in processes than in threads."""
+        is_small = rows < ENOUGH_ROWS_FOR_THREADS and rows * self.features <= MOST_CELLS_FOR_PROCESSES
+        return is_small and self._budget.has_clock and self._budget.seconds >= SECONDS_FOR_PROCESSES
 
     def reserve(self) -> float:
         """The seconds that fitting the blend is likely to take: on the training rows, and on all closed ones."""
@@ -119,15 +128,23 @@ class Race:
         if not parts:
             return 0.0
         # Encodings are told by their largest fold, fits by the mean of all folds.
-        larger, larger_than_mean = (max(len(self._dataset.closed) / rows, 1.0) for rows in (self._rows, self.mean_rows))
+        larger = max(len(self._dataset.closed) / self._rows, 1.0)
         styles = {tried.candidate.family.style for tried, _ in parts} | {WORDS}
         encoding = sum(self._encodings.seconds.get(style, 0.0) for style in styles)
-        longer = growth(len(self._dataset.closed), self.mean_rows)
-        fitting = larger_than_mean * sum(
-            bags * tried.fit_seconds * (longer if tried.iterations else 1.0) for tried, bags in parts
-        )
+        fitting = sum(bags * self._final_seconds(tried) for tried, bags in parts)
         fits = 2 * sum(bags for _, bags in parts)
         return SAFETY * 2 * (larger * encoding / min(self.workers, 2) + fitting / min(self.workers, fits))
+
+    def _final_seconds(self, tried: Tried) -> float:
+        """What one fit on all closed rows is likely to take."""
+        rows, candidate = max(len(self._dataset.closed), self.mean_rows), tried.candidate
+        if not tried.iterations:
+            return tried.fit_seconds * rows / self.mean_rows
+        tree, larger = (
+            boosted_tree_seconds(candidate.estimator, candidate.parameters, size, self.features)
+            for size in (self.mean_rows, rows)
+        )
+        return tried.fit_seconds * growth(rows, self.mean_rows) * larger / tree
 
     def _waiting(self, running: Sequence[_Running]) -> int:
         return sum(not future.done() for trial in running for future in trial.futures)
@@ -170,7 +187,7 @@ class Race:
             return fit_fold(candidate, self._encodings.of(fold, candidate.family.style), self._prediction)
 
         folds = range(len(self._folds))
-        if not self.are_processes:
+        if not self._are_processes:
             return _Running(number, candidate, [submit(work, fold) for fold in folds])
         encoded = [self._encodings.of(fold, candidate.family.style) for fold in folds]
         futures = [submit(fit_fold, candidate, fold, self._prediction) for fold in encoded]
@@ -246,11 +263,10 @@ class Race:
         """Probabilities as sure of themselves as the outcomes allow, since a blend should mix like with like."""
         if self._prediction.task == "regression":
             return 1.0, outputs
-        like = outputs
-        if self._dataset.has_periods:  # each fold is a time with base rates of its own
-            met = [class_shares(self._outcome[part], self._classes) for part in self._judge.parts]
-            like = [moved(output, shares) for output, shares in zip(outputs, met, strict=True)]
-        temperature = best_temperature(self._outcome, np.concatenate(like), self._shares)
+        like = np.concatenate(outputs)
+        if not self._judge.is_pooled:  # each fold is a time with base rates of its own
+            like = levelled(self._outcome, like, self._judge.parts)
+        temperature = best_temperature(self._outcome, like, self._shares)
         return temperature, [temper(output, temperature, self._shares) for output in outputs]
 
     def _leave(self, trial: _Running, seconds: float, status: str) -> None:

@@ -125,7 +125,7 @@ class Judge:
         self._metric, self._task, self._targets = metric, task, targets
         self._whole = np.concatenate(targets)
         self._ends = np.cumsum([len(target) for target in targets])[:-1]
-        self._is_pooled = is_pooled
+        self.is_pooled = is_pooled
 
     @property
     def parts(self) -> tuple[Rows, ...]:
@@ -134,7 +134,7 @@ class Judge:
 
     def value(self, output: Array) -> float:
         """The score of all folds together, or the mean over the folds."""
-        if self._is_pooled:
+        if self.is_pooled:
             return self._finite(score(self._metric, self._task, self._whole, output))
         return float(np.mean(self.each(np.split(output, self._ends))))
 
@@ -147,7 +147,7 @@ class Judge:
         pairs = zip(self._targets, outputs, strict=True)
         scores = [score(self._metric, self._task, y, output) for y, output in pairs]
         # A fold of few rows may lack a class: that matters only where folds are judged one by one.
-        return scores if self._is_pooled else [self._finite(value) for value in scores]
+        return scores if self.is_pooled else [self._finite(value) for value in scores]
 
     def _finite(self, value: float) -> float:
         if not np.isfinite(value):

@@ -16,7 +16,6 @@ from ml.learning.calibrate import Calibrator, calibrate
 from ml.learning.candidates import TRIAL_SHARE, Facts, candidates
 from ml.learning.cores import linear_algebra_on_one_core
 from ml.learning.dataset import Dataset, Rows
-from ml.learning.encode import width
 from ml.learning.order import thin
 from ml.learning.portfolio import LOSSES, find
 from ml.learning.race import Race
@@ -28,10 +27,12 @@ from ml.learning.standings import Trial, Tried
 # Rows that a fold's training may have: enough for a good choice, few enough for several trials in the budget.
 ROWS_PER_SECOND, FEWEST_ROWS = 1_500, 10_000
 MOST_JUDGED = 30_000  # rows that judge one fold
-# With more rows than the first number to learn from, the second number of folds tells candidates apart.
+# With more rows than the first number to learn from, the second number of folds by entity tells candidates apart.
 ENOUGH_FOLDS = ((60_000, 1), (10_000, 3))
+MANY_ROWS = 60_000  # that folds in time share what they may learn from: each period tells something else
 # Times a member's weight beside the heaviest's: the share of its bags that there may be time for, from all to one.
 BAG_SHARES = (25.0, 6.0, 3.0, 2.0, 1.5, 1.0, 0.75, 0.5, 0.35, 0.25, 0.0)
+LEAST_ROWS = 0.5  # share of the rows that a blend learns from before members are left out for want of time
 NONE_SUITS = "none of the declared estimators suits so many rows and this metric: leave `estimators` out"
 
 Progress = Callable[[float, str], None]
@@ -41,21 +42,21 @@ Progress = Callable[[float, str], None]
 class Validation:
     """Out-of-fold predictions of the blend: row positions, their targets and the outputs, fold after fold.
 
-    `parts` are the positions of each fold's rows among them.
+    `periods` are the positions of each period's rows among them; of all rows, where folds are parts of the entities.
     """
 
     rows: Rows
     y: NDArray[np.float64]
     output: NDArray[np.float64]
-    parts: tuple[Rows, ...]
+    periods: tuple[Rows, ...]
 
     def and_tested(self, rows: Rows, y: NDArray[np.float64], output: NDArray[np.float64]) -> "Validation":
-        """With the test as one more fold: all that was predicted unseen."""
+        """With the test as one more period: all that was predicted unseen."""
         return Validation(
             np.concatenate([self.rows, rows]),
             np.concatenate([self.y, y]),
             np.concatenate([self.output, output]),
-            (*self.parts, np.arange(len(y)) + len(self.y)),
+            (*self.periods, np.arange(len(y)) + len(self.y)),
         )
 
 
@@ -95,7 +96,7 @@ def search(
     _require_known(prediction)
     folds = _folds(dataset, split, prediction)
     targets = [dataset.known_target[judge] for _, judge in folds]
-    judge = Judge(prediction.metric, prediction.task, targets, is_pooled=not dataset.has_periods)
+    judge = Judge(prediction.metric, prediction.task, targets, is_pooled=not split.are_periods)
     with _quiet():
         race = Race(dataset, folds, prediction, judge, budget)
         upcoming = candidates(
@@ -110,9 +111,8 @@ def search(
         recipe, validation = _blend(dataset, folds, race, judge, budget)
         progress(1.0, f"fitting {recipe.name}")
         row_sets = split.train, dataset.closed
-        estimator, final = fit_recipe(
-            recipe, dataset, row_sets, prediction, race.texts, are_processes=race.are_processes
-        )
+        are_processes = race.needs_processes(len(dataset.closed))
+        estimator, final = fit_recipe(recipe, dataset, row_sets, prediction, race.texts, are_processes=are_processes)
     return SearchResult(tuple(race.trials), race.standings.best.trial, recipe, validation, estimator, final)
 
 
@@ -138,7 +138,11 @@ def _require_known(prediction: Prediction) -> None:
 def _folds(dataset: Dataset, split: Split, prediction: Prediction) -> list[Fold]:
     rows = max(FEWEST_ROWS, int(ROWS_PER_SECOND * prediction.search.seconds))
     learned = max(len(split.train), *(len(learn) for learn, _ in split.tried))
-    enough = next((folds for more_than, folds in ENOUGH_FOLDS if learned > more_than), len(split.tried))
+    if split.are_periods:
+        enough = len(split.tried)
+        rows = max(FEWEST_ROWS, rows // enough) if learned > MANY_ROWS else rows
+    else:
+        enough = next((folds for more_than, folds in ENOUGH_FOLDS if learned > more_than), len(split.tried))
     return [_thinned(dataset, learn, judge, rows) for learn, judge in split.tried[:enough]]
 
 
@@ -155,7 +159,7 @@ def _facts(dataset: Dataset, folds: Sequence[Fold], prediction: Prediction, race
     is_amount = prediction.task == "regression" and loss is None and float(target.min()) >= 0
     return Facts(
         rows=max(len(learn) for learn, _ in folds),
-        features=width(dataset.kinds, dataset.features.iloc[folds[0][0]]) + race.texts.width,
+        features=race.features,
         trees=len(dataset.classes) if len(dataset.classes) > 2 else 1,
         fit_seconds=TRIAL_SHARE * prediction.search.seconds * race.workers / len(folds),
         has_categories="category" in dataset.kinds.values(),
@@ -175,11 +179,13 @@ def _done(number: int, budget: Budget) -> float:
 def _blend(
     dataset: Dataset, folds: Sequence[Fold], race: Race, judge: Judge, budget: Budget
 ) -> tuple[Recipe, Validation]:
-    parts = _affordable(race.standings.blend(), race, budget)
+    parts = _affordable(race.standings.blend(), race, budget, len(dataset.closed))
     output = np.tensordot([weight for _, weight, _ in parts], [tried.output for tried, _, _ in parts], axes=1)
     rows = np.concatenate([judged for _, judged in folds])
     y = dataset.known_target[rows]
-    calibrator = calibrate(y, output, judge.parts) if dataset.classes else Calibrator()
+    calibrator = Calibrator()
+    if dataset.classes:
+        calibrator = calibrate(y, output, judge.parts, are_periods=not judge.is_pooled)
     share = _time_to_fit(budget) / max(race.fitting_seconds([(tried, bags) for tried, _, bags in parts]), 1e-9)
     recipe = Recipe(
         parts=tuple(
@@ -189,11 +195,14 @@ def _blend(
         most_rows=max(FEWEST_ROWS, int(len(dataset.closed) * min(share, 1.0))),
         tried_rows=round(race.mean_rows),
     )
-    return recipe, Validation(rows, y, calibrator.apply(output), judge.parts)
+    periods = (np.arange(len(rows)),) if judge.is_pooled else judge.parts
+    return recipe, Validation(rows, y, calibrator.apply(output), periods)
 
 
-def _affordable(chosen: Sequence[tuple[Tried, float]], race: Race, budget: Budget) -> list[tuple[Tried, float, int]]:
-    """Candidates with weight and number of bags, as time allows: bags go first, then light members.
+def _affordable(
+    chosen: Sequence[tuple[Tried, float]], race: Race, budget: Budget, rows: int
+) -> list[tuple[Tried, float, int]]:
+    """Candidates with weight and number of bags, as time allows: bags go first, then rows, then light members.
 
     The more a member weighs, the more its bags steady the mean.
     """
@@ -203,7 +212,8 @@ def _affordable(chosen: Sequence[tuple[Tried, float]], race: Race, budget: Budge
         if race.fitting_seconds([(tried, many) for (tried, _), many in zip(chosen, bags, strict=True)]) <= time_to_fit:
             break
     parts = sorted(((*pair, many) for pair, many in zip(chosen, bags, strict=True)), key=lambda part: -part[1])
-    while len(parts) > 1 and race.fitting_seconds([(tried, many) for tried, _, many in parts]) > time_to_fit:
+    least = min(max(LEAST_ROWS, FEWEST_ROWS / rows), 1.0)
+    while len(parts) > 1 and least * race.fitting_seconds([(one, many) for one, _, many in parts]) > time_to_fit:
         parts.pop()
     total = sum(weight for _, weight, _ in parts)
     return [(tried, weight / total, many) for tried, weight, many in parts]

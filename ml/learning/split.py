@@ -33,6 +33,7 @@ class Split:
         test: rows to be judged on, once.
         folds: pairs of (train, validation), all within `train`.
         tried: the pairs that candidates are tried on: `folds`, or of all rows before the test, see `_tried`.
+        are_periods: whether those are periods that follow each other; else parts of the entities.
         tested_from: the first as-of of the test, or None without time.
         tested_to: the last as-of of the test, or None without time.
     """
@@ -41,6 +42,7 @@ class Split:
     test: Rows
     folds: tuple[Fold, ...]
     tried: tuple[Fold, ...]
+    are_periods: bool
     tested_from: np.datetime64 | None
     tested_to: np.datetime64 | None
 
@@ -64,11 +66,13 @@ def split_rows(dataset: Dataset, prediction: Prediction) -> Split:
         return _split_by_entity(dataset, prediction, closed)
     horizon = np.timedelta64(prediction.horizon or timedelta(0)).astype("timedelta64[us]")
     train, test = _last_period(closed, as_of, horizon)
-    folds = tuple(_time_folds(dataset, train, as_of, horizon)) or _entity_folds(dataset, train)
+    periods = tuple(_time_folds(dataset, train, as_of, horizon))
+    folds = periods or _entity_folds(dataset, train)
     if not folds or not _both_usable(dataset, train, test):
         raise _too_little(dataset, prediction, train, test)
     earlier = closed[as_of[closed] < as_of[test].min()]
-    return _split(dataset, train, test, folds, _tried(dataset, folds, earlier))
+    tried = _tried(dataset, folds, earlier)
+    return _split(dataset, train, test, folds, tried, are_periods=tried is periods)
 
 
 def _tried(dataset: Dataset, folds: tuple[Fold, ...], earlier: Rows) -> tuple[Fold, ...]:
@@ -115,13 +119,15 @@ def _split_by_entity(dataset: Dataset, prediction: Prediction, closed: Rows) -> 
     folds = _entity_folds(dataset, train)
     if not folds or not _both_usable(dataset, train, test):
         raise _too_little(dataset, prediction, train, test)
-    return _split(dataset, train, test, folds, folds)
+    return _split(dataset, train, test, folds, folds, are_periods=False)
 
 
-def _split(dataset: Dataset, train: Rows, test: Rows, folds: tuple[Fold, ...], tried: tuple[Fold, ...]) -> Split:
+def _split(
+    dataset: Dataset, train: Rows, test: Rows, folds: tuple[Fold, ...], tried: tuple[Fold, ...], *, are_periods: bool
+) -> Split:
     tested = None if dataset.as_of is None else dataset.as_of[test]
     first, last = (None, None) if tested is None else (tested.min(), tested.max())
-    return Split(train, test, folds, tried, first, last)
+    return Split(train, test, folds, tried, are_periods, first, last)
 
 
 def _entity_folds(dataset: Dataset, train: Rows) -> tuple[Fold, ...]:

@@ -7,7 +7,11 @@ import pytest
 from sklearn.datasets import make_friedman1
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-from ml.learning.boosted_extra_trees import BoostedExtraTreesClassifier, BoostedExtraTreesRegressor
+from ml.learning.boosted_extra_trees import (
+    BoostedExtraTreesClassifier,
+    BoostedExtraTreesRegressor,
+    _of_drawn_trees,
+)
 from ml.learning.boosted_line import BoostedLineOfExtraTrees
 from ml.learning.compiled import CompiledBoosting, compiled
 
@@ -102,6 +106,55 @@ def test_equal_targets_and_small_units_are_no_obstacle() -> None:
     assert model.predict(matrix) == pytest.approx(3)
     tiny = BoostedExtraTreesRegressor(**SETTINGS).fit(matrix, target * 1e-9)
     assert np.corrcoef(tiny.predict(matrix), target)[0, 1] > 0.9
+
+
+@pytest.mark.parametrize("data", [smooth, gappy])
+def test_rows_come_to_the_leaves_that_they_were_counted_for(data: Any) -> None:
+    matrix, target = data()
+    model = BoostedExtraTreesRegressor(**{**SETTINGS, "max_iter": 30}).fit(matrix, target)
+    stages, before = [], np.full(len(matrix), model._baseline_prediction.ravel()[0])
+    for stage in model.staged_predict(matrix):
+        stages.append(stage - before)
+        before = stage
+    for (tree,), added in zip(model._predictors, stages, strict=True):
+        leaves = tree.nodes[tree.nodes["is_leaf"] == 1]
+        for leaf in leaves:
+            assert np.isclose(added, leaf["value"], atol=1e-9).sum() >= leaf["count"] >= SETTINGS["min_samples_leaf"]
+        assert leaves["count"].sum() == len(matrix)
+
+
+def test_thresholds_are_drawn_anywhere_between_the_values() -> None:
+    """The best split of a step is at the step; of a drawn one, only the first trees' mean is."""
+    matrix = np.linspace(0, 1, 400)[:, None]
+    model = BoostedExtraTreesRegressor(max_iter=200, max_leaf_nodes=2, learning_rate=1e-6, random_state=0)
+    drawn = [tree.nodes["num_threshold"][0] for (tree,) in model.fit(matrix, matrix[:, 0] > 0.5)._predictors]
+    assert len(set(drawn)) > 100
+    assert np.quantile(drawn, [0.1, 0.5, 0.9]) == pytest.approx([0.1, 0.5, 0.9], abs=0.1)
+
+
+def test_values_that_are_missing_may_lie_apart() -> None:
+    matrix, _ = smooth()
+    matrix[:200, 2] = np.nan
+    target = np.isnan(matrix[:, 2]).astype(float)
+    model = BoostedExtraTreesRegressor(**{**SETTINGS, "max_iter": 1, "max_leaf_nodes": 2, "learning_rate": 1.0})
+    assert model.fit(matrix, target).predict(matrix) == pytest.approx(target, abs=1e-6)
+
+
+def test_scikit_learns_own_boosting_stays_as_it_is() -> None:
+    matrix, target = gappy()
+    before = HistGradientBoostingRegressor(**SETTINGS).fit(matrix, target).predict(matrix)
+    BoostedExtraTreesRegressor(**SETTINGS).fit(matrix, target)
+    assert np.array_equal(HistGradientBoostingRegressor(**SETTINGS).fit(matrix, target).predict(matrix), before)
+
+
+def test_a_scikit_learn_that_grows_trees_otherwise_is_refused() -> None:
+    with pytest.raises(ImportError, match=r"requirements\.lock"):
+        _of_drawn_trees(HistGradientBoostingRegressor.predict)
+
+
+def test_a_setting_that_makes_no_sense_is_refused() -> None:
+    with pytest.raises(ValueError, match="max_leaf_nodes"):
+        BoostedExtraTreesRegressor(max_leaf_nodes=-1).fit(*smooth())
 
 
 def test_the_same_seed_grows_the_same_trees() -> None:

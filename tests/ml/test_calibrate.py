@@ -112,3 +112,46 @@ def test_certain_outputs_stay_finite() -> None:
     y = np.tile([0.0, 1.0], 200)
     calibrator = Calibrator().fit(y, y)
     assert np.isfinite(calibrator.apply(np.array([0.0, 1.0]))).all()
+
+
+def stretched(chance: np.ndarray, times: float) -> np.ndarray:
+    """Surer than it ought to be, on either side of the base rate."""
+    logit = np.log(chance / (1 - chance))
+    middle = np.log(chance.mean() / (1 - chance.mean()))
+    return np.asarray(1 / (1 + np.exp(-middle - times * (logit - middle))))
+
+
+def periods(rows: int, shifts: tuple[float, ...], times: float) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+    """Outcomes of periods with base rates of their own, outputs that know none of these, and each period's rows."""
+    _, chance = sample(rows, seed=7)
+    logit = np.log(chance / (1 - chance))
+    places = parts(rows, len(shifts))
+    for place, shift in zip(places, shifts, strict=True):
+        logit[place] += shift
+    y = np.random.default_rng(8).random(rows) < 1 / (1 + np.exp(-logit))
+    return y.astype(np.float64), stretched(chance, times), places
+
+
+def test_base_rates_of_periods_are_not_taken_for_those_to_come() -> None:
+    y, output, places = periods(12_000, (-1.0, -0.8, -0.9), times=1.0)
+    moved_level = calibrate(y, output, places).apply(output)
+    kept = calibrate(y, output, places, are_periods=True).apply(output)
+    assert moved_level.mean() < 0.8 * output.mean()
+    assert kept.mean() == pytest.approx(output.mean(), rel=0.03)
+
+
+def test_overconfidence_in_every_period_is_undone() -> None:
+    y, output, places = periods(12_000, (-0.5, 0.0, 0.5), times=2.5)
+    calibrator = calibrate(y, output, places, are_periods=True)
+    new_y, new_chance = sample(20_000, seed=9)
+    announced = stretched(new_chance, 2.5)
+    assert calibrator.kind == "beta"
+    assert error(new_y, calibrator.apply(announced)) < 0.4 * error(new_y, announced)
+
+
+def test_what_does_not_help_every_period_is_left() -> None:
+    y, output, places = periods(12_000, (0.0, 0.0, 0.0), times=1.0)
+    for place in places[:2]:
+        output[place] = overconfident(output[place])
+    assert calibrate(y, output, places).kind == "beta"
+    assert calibrate(y, output, places, are_periods=True).kind == "none"

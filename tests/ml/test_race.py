@@ -93,6 +93,30 @@ def test_a_trial_without_time_left_is_stopped_and_says_so() -> None:
     assert np.isnan([trial.score for trial in ran.trials if trial.status != "ok"]).all()
 
 
+def test_processes_are_for_rows_that_keep_python_busy_and_for_budgets_that_bear_their_start() -> None:
+    assert race(Search(60.0)).needs_processes(30_000)
+    assert not race(Search(60.0)).needs_processes(50_000)
+    wide = race(Search(60.0))
+    wide.features = 1_000
+    assert not wide.needs_processes(30_000)
+    assert not race(Search(5.0)).needs_processes(30_000)
+    assert not race(Search(60.0, trials=3)).needs_processes(30_000)
+
+
+def test_fitting_a_boosting_on_more_rows_takes_less_than_in_proportion() -> None:
+    ran = race(Search(2.0, trials=1))
+    parameters = {"learning_rate": 0.1, "max_leaf_nodes": 8, "max_iter": 30}
+    list(ran.run(iter([Candidate("hist_gradient_boosting", parameters)])))
+    (tried,) = ran.tried
+    encoding = ran.fitting_seconds([(replace(tried, fit_seconds=0.0), 1)])
+    ran.mean_rows = 0.1 * len(ran._dataset.closed)
+    boosting, line = (
+        ran.fitting_seconds([(replace(tried, iterations=iterations), 1)]) - encoding for iterations in (1, None)
+    )
+    assert line == pytest.approx(2 * racing.SAFETY * 10 * tried.fit_seconds)
+    assert boosting < 0.5 * line
+
+
 def test_a_drawn_candidate_that_falls_behind_goes_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(racing, "FEWEST_ROWS_FOR_THREADS", 10**9)
     good = {"learning_rate": 0.1, "max_leaf_nodes": 8, "max_iter": 30}

@@ -13,6 +13,7 @@ from ml.learning.candidates import Candidate
 from ml.learning.dataset import Dataset, make_dataset
 from ml.learning.encode import make_encoder
 from ml.learning.fitting import GROWTH, Encoded, best_iterations, fit_fold, fit_rows, fold_output
+from ml.learning.race import Race
 from ml.learning.recipe import fit_recipe
 from ml.learning.scorers import predict_output, score
 from ml.learning.search import SearchResult, search
@@ -164,7 +165,7 @@ def test_a_blend_is_no_worse_than_its_best_member() -> None:
     result = found(churn(), declare(search=Search(2.0, trials=8)))
     assert len(result.recipe.parts) > 1
     assert sum(part.weight for part in result.recipe.parts) == pytest.approx(1)
-    folds = np.split(np.arange(len(result.validation.y)), [part[0] for part in result.validation.parts[1:]])
+    folds = np.split(np.arange(len(result.validation.y)), [part[0] for part in result.validation.periods[1:]])
     y, output = result.validation.y, result.validation.output
     assert np.mean([score("roc_auc", "classification", y[part], output[part]) for part in folds]) >= result.best.score
 
@@ -190,6 +191,40 @@ def test_many_rows_are_thinned_for_the_search(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(searching, "FEWEST_ROWS", 200)
     result = found(churn(), declare(search=Search(seconds=0.01)))
     assert result.best.rows == 200
+
+
+def test_periods_of_many_rows_share_what_they_learn_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(searching, "FEWEST_ROWS", 50)
+    monkeypatch.setattr(searching, "ROWS_PER_SECOND", 60_000)
+    monkeypatch.setattr(searching, "MANY_ROWS", 500)
+    result = found(churn(), declare(search=Search(seconds=0.01)))
+    assert len(result.validation.periods) == 3
+    assert result.best.rows == 200
+
+
+def test_parts_of_the_entities_are_one_period_before_the_test() -> None:
+    dataset, prediction = churn(customers=100, weeks=18), declare()
+    split = split_rows(dataset, prediction)
+    validation = found(dataset, prediction).validation
+    assert len(split.tried) > 1
+    assert [len(period) for period in validation.periods] == [len(validation.rows)]
+    unseen = validation.and_tested(split.test, dataset.known_target[split.test], np.full(len(split.test), 0.5))
+    assert [len(period) for period in unseen.periods] == [len(validation.rows), len(split.test)]
+
+
+def test_rows_go_before_members_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A blend is fitted on half of the rows if that is what there is time for, but on no fewer."""
+    monkeypatch.setattr(searching, "FEWEST_ROWS", 10)
+    kept = {}
+    for seconds in (1e9, 12.0, 8.0):
+        monkeypatch.setattr(searching, "_time_to_fit", lambda _budget, seconds=seconds: seconds)
+        monkeypatch.setattr(Race, "fitting_seconds", lambda _race, parts: 10.0 * len(parts))
+        recipe = found(churn(), declare(search=Search(2.0, trials=8))).recipe
+        kept[seconds] = len(recipe.parts), recipe.most_rows
+    members, rows = kept[1e9]
+    assert members > 2
+    assert kept[12.0] == (2, int(rows * 12 / 20))
+    assert kept[8.0] == (1, int(rows * 8 / 10))
 
 
 def test_several_classes_keep_their_places_when_a_fold_lacks_one() -> None:

@@ -38,12 +38,14 @@ def test_where_purging_leaves_little_candidates_are_tried_on_all_rows_before_the
     assert times[split.train].max() + HORIZON <= times[split.test].min()
     assert all(set(learn) | set(judge) <= set(split.train) for learn, judge in split.folds)
     assert split.tried is not split.folds
+    assert not split.are_periods
     assert np.array_equal(np.sort(np.concatenate([judge for _, judge in split.tried])), earlier)
     customer = dataset.keys["customer"].to_numpy()
     for learn, judge in split.tried:
         assert not set(customer[learn]) & set(customer[judge])
     longer = split_rows(churn(customers=100, weeks=40), declare())
     assert longer.tried is longer.folds
+    assert longer.are_periods
 
 
 def test_open_rows_take_no_part() -> None:
@@ -85,6 +87,7 @@ def test_few_as_ofs_fall_back_to_folds_of_entities() -> None:
     split = split_rows(dataset, declare())
     customers = dataset.keys["customer"].to_numpy()
     assert len(split.folds) == 8
+    assert not split.are_periods
     for learn, judge in split.folds:
         assert not set(customers[learn]) & set(customers[judge])
 
