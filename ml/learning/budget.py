@@ -4,8 +4,8 @@ import time
 
 from ml.declaration import Search
 
-# For weighing, testing and storing: of the budget, seconds, and seconds for each value of a feature.
-OVERHEAD, LEAST_OVERHEAD, OVERHEAD_OF_CELL = 0.08, 1.0, 1.2e-7
+# For starting, weighing, testing and storing: of the budget, seconds, and seconds for each value of a feature.
+OVERHEAD, LEAST_OVERHEAD, OVERHEAD_OF_CELL = 0.1, 1.0, 1.2e-7
 # For intervals of what is measured: seconds for each row, as long as more rows do not mean fewer bootstrap samples.
 MEASURING_OF_ROW, MOST_MEASURING = 3e-5, 4.0
 
@@ -42,6 +42,6 @@ class Budget:
 
     @property
     def overhead(self) -> float:
-        """The seconds that weighing, testing and storing may take; small budgets give at most a third for it."""
+        """The seconds that all but search and fits may take; small budgets give at most a third for it."""
         wanted = max(OVERHEAD * self.seconds, LEAST_OVERHEAD, OVERHEAD_OF_CELL * self.cells)
         return min(wanted + min(MEASURING_OF_ROW * self.rows, MOST_MEASURING), self.seconds / 3)

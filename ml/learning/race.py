@@ -33,7 +33,7 @@ FEWEST_ROWS_FOR_THREADS, ENOUGH_ROWS_FOR_THREADS = 2_000, 40_000
 SECONDS_FOR_PROCESSES, MOST_CELLS_FOR_PROCESSES = 20.0, 10_000_000
 # With at most so many rows, this many fits are averaged.
 BAGS = ((3_000, 8), (10_000, 4), (30_000, 2))
-SAFETY = 1.4  # fits take longer than they did before, if anything
+SAFETY = 1.5  # fits take longer than they did before, if anything
 HOPELESS = 12  # so many failures before any success mean that the data are at fault
 SKIPS = 8  # candidates passed over as too slow before a search ends early
 MOST_OF_BUDGET = 0.4  # that may be kept for fitting the blend once
