@@ -1,10 +1,13 @@
 """Uses all cores, but lets no fit or prediction spread over several of them."""
 
+import os
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache, partial
+from threading import Thread
 from typing import Any, TypeVar
 
 from joblib import cpu_count
@@ -14,6 +17,8 @@ from threadpoolctl import ThreadpoolController
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Submit = Callable[..., "Future[Any]"]
+
+SECONDS_BETWEEN_LOOKS = 1.0  # of a worker, whether the process that it works for is still there
 
 
 def in_threads(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
@@ -47,10 +52,11 @@ def one_core(work: Callable[..., Result], *arguments: Any) -> Result:  # noqa: A
 def workers(count: int, *, are_processes: bool = False) -> Iterator[Submit]:
     """Starts independent fits in threads, or in processes where fits are mostly Python; yields how to start one.
 
-    Fits that have begun when the context ends are not waited for. Processes are kept for a while for the next use.
+    Fits that have begun when the context ends are not waited for. Processes are kept for a while for the next use; they
+    end with this one.
     """
     if are_processes:
-        pool = get_reusable_executor(count)
+        pool = get_reusable_executor(count, initializer=_end_with, initargs=(os.getpid(),))
         try:
             yield partial(pool.submit, _quietly)
         except BaseException:
@@ -62,6 +68,17 @@ def workers(count: int, *, are_processes: bool = False) -> Iterator[Submit]:
         yield threads.submit
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _end_with(parent: int) -> None:
+    """Let this process end when another has, be it killed: it may wait for the rest of a message for ever."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 def _quietly(work: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401

@@ -1,4 +1,8 @@
 import os
+import signal
+import subprocess
+import sys
+import time
 import warnings
 from collections.abc import Iterator
 
@@ -6,6 +10,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from ml.learning.cores import ahead, in_threads, one_core, workers
+from tests.ml.conftest import ROOT
 
 
 def test_results_keep_the_order_of_the_items() -> None:
@@ -69,6 +74,43 @@ def _threads_of_linear_algebra() -> set[int]:
 def test_linear_algebra_in_a_process_keeps_to_one_core() -> None:
     with workers(1, are_processes=True) as submit:
         assert submit(_threads_of_linear_algebra).result() == {1}
+
+
+# Killed while a worker, held until then, has got the beginning of a message.
+KILLED = """
+import os, signal, time
+from joblib.externals.loky import get_reusable_executor
+from ml.learning.cores import workers
+with workers(1, are_processes=True) as submit:
+    worker = submit(os.getpid).result()
+    os.kill(worker, signal.SIGSTOP)
+    submit(len, bytes(10**8))
+    arriving = get_reusable_executor(reuse=True)._call_queue._reader
+    while not arriving.poll():
+        time.sleep(0.01)
+    print(worker, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_processes_end_with_the_one_that_they_work_for() -> None:
+    with subprocess.Popen([sys.executable, "-c", KILLED], stdout=subprocess.PIPE, text=True, cwd=ROOT) as killed:
+        assert killed.stdout is not None
+        worker = int(killed.stdout.readline())
+        assert killed.wait(60) == -signal.SIGKILL
+    os.kill(worker, signal.SIGCONT)
+    deadline = time.monotonic() + 60
+    while _is_there(worker):
+        assert time.monotonic() < deadline, "it is still there"
+        time.sleep(0.05)
+
+
+def _is_there(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def test_an_error_in_a_process_comes_through() -> None:
