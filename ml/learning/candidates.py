@@ -77,7 +77,7 @@ class Facts:
         is_positive: whether the metric asks for predictions above zero.
         is_absolute: whether it counts absolute errors.
         is_squared: whether numbers are learned by squared errors.
-        has_time: whether the folds follow each other in time.
+        has_time: whether the rows are of several as-ofs.
     """
 
     rows: int

@@ -26,10 +26,10 @@ def tell_medians(forest: Any, matrix: Array, target: Array) -> None:  # noqa: AN
     for tree in forest.estimators_:
         leaves = tree.tree_.apply(rows)
         reached = np.unique(leaves)
-        tree.tree_.value[reached, 0, 0] = medians_of(target, leaves, tree.tree_.node_count)[reached]
+        tree.tree_.value[reached, 0, 0] = _medians_of(target, leaves, tree.tree_.node_count)[reached]
 
 
-def medians_of(values: Array, groups: NDArray[np.intp], count: int) -> Array:
+def _medians_of(values: Array, groups: NDArray[np.intp], count: int) -> Array:
     """(count,) the median of each group's values; 0 for a group without any.
 
     Args:

@@ -140,11 +140,11 @@ class Race:
         rows, candidate = max(len(self._dataset.closed), self.mean_rows), tried.candidate
         if not tried.iterations:
             return tried.fit_seconds * rows / self.mean_rows
-        tree, larger = (
+        before, now = (
             boosted_tree_seconds(candidate.estimator, candidate.parameters, size, self.features)
             for size in (self.mean_rows, rows)
         )
-        return tried.fit_seconds * growth(rows, self.mean_rows) * larger / tree
+        return tried.fit_seconds * growth(rows, self.mean_rows) * now / before
 
     def _waiting(self, running: Sequence[_Running]) -> int:
         return sum(not future.done() for trial in running for future in trial.futures)

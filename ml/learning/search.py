@@ -27,9 +27,9 @@ from ml.learning.standings import Trial, Tried
 # Rows that a fold's training may have: enough for a good choice, few enough for several trials in the budget.
 ROWS_PER_SECOND, FEWEST_ROWS = 1_500, 10_000
 MOST_JUDGED = 30_000  # rows that judge one fold
+MANY_ROWS = 60_000  # of which folds in time share what they may learn from: each period tells something else
 # With more rows than the first number to learn from, the second number of folds by entity tells candidates apart.
-ENOUGH_FOLDS = ((60_000, 1), (10_000, 3))
-MANY_ROWS = 60_000  # that folds in time share what they may learn from: each period tells something else
+ENOUGH_FOLDS = ((MANY_ROWS, 1), (10_000, 3))
 # Times a member's weight beside the heaviest's: the share of its bags that there may be time for, from all to one.
 BAG_SHARES = (25.0, 6.0, 3.0, 2.0, 1.5, 1.0, 0.75, 0.5, 0.35, 0.25, 0.0)
 LEAST_ROWS = 0.5  # share of the rows that a blend learns from before members are left out for want of time
